@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "chaffinch",
+    products: [
+        .executable(name: "chaffinch", targets: ["chaffinch"]),
+        .executable(name: "discord-simulator", targets: ["discord-simulator"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    ],
+    targets: [
+        // The C libraries: one system-library target each, each imported by exactly one Swift target.
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+        .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
+        // Our own C and C++: a JSON shim over simdjson, and the spawn and reap layer.
+        .target(
+            name: "CSimdJSON",
+            cxxSettings: [.unsafeFlags(["-std=c++17", "-O2"])],
+            linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
+        ),
+        .target(name: "CProcess"),
+
+        // The libraries: every arrow points toward Model.
+        .target(name: "Model", dependencies: ["CSimdJSON"], swiftSettings: settings),
+        .target(name: "PipelineFile", dependencies: ["Model", "CYAML"], swiftSettings: settings),
+        .target(name: "Rules", dependencies: ["Model", "PipelineFile", "CPCRE2"], swiftSettings: settings),
+        .target(name: "Messaging", dependencies: ["Model", "CRabbitMQ", log], swiftSettings: settings),
+        .target(
+            name: "Storage",
+            dependencies: ["Model", "CPostgreSQL", .product(name: "GRDB", package: "GRDB.swift"), log],
+            swiftSettings: settings
+        ),
+        .target(name: "Remote", dependencies: ["Model", "CCurl", log], swiftSettings: settings),
+        .target(name: "Supervision", dependencies: ["Model", "CProcess", log], swiftSettings: settings),
+        .target(
+            name: "Workers",
+            dependencies: ["Model", "PipelineFile", "Rules", "Messaging", "Storage", "Remote", log],
+            swiftSettings: settings
+        ),
+
+        // The executables: wiring only.
+        .executableTarget(
+            name: "chaffinch",
+            dependencies: [
+                "Model", "PipelineFile", "Rules", "Messaging", "Storage", "Remote", "Supervision", "Workers", log,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "discord-simulator",
+            dependencies: [
+                "Model", .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+
+        // Tests mirror the targets; TestSupport finds the servers that `scripts/test` started.
+        .target(name: "TestSupport", dependencies: ["Model"], path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(name: "ModelTests", dependencies: ["Model", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "PipelineFileTests", dependencies: ["PipelineFile", "Model", "TestSupport"],
+            resources: [.copy("Fixtures")], swiftSettings: settings),
+        .testTarget(
+            name: "RulesTests", dependencies: ["Rules", "PipelineFile", "Model", "TestSupport"],
+            resources: [.copy("Fixtures")], swiftSettings: settings),
+        .testTarget(name: "RemoteTests", dependencies: ["Remote", "Model", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "SupervisionTests", dependencies: ["Supervision", "Model", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["Messaging", "Storage", "Model", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(name: "EndToEndTests", dependencies: ["Storage", "Model", "TestSupport"], swiftSettings: settings),
+    ]
+)

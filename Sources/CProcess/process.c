@@ -1,0 +1,1 @@
+int cf_process_placeholder(void) { return 0; }

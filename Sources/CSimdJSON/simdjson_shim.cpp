@@ -1,0 +1,191 @@
+#include "simdjson_shim.h"
+
+#include <simdjson.h>
+
+#include <cstring>
+#include <new>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace simdjson;
+
+struct cf_json_document {
+    explicit cf_json_document(padded_string text) : source(std::move(text)) {}
+
+    padded_string source;
+    ondemand::parser parser;
+    std::vector<cf_json_node> nodes;
+};
+
+namespace {
+
+constexpr const char *bad_number = "a number is not written as JSON allows";
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// RFC 8259 section 6. simdjson checks a number only when it converts it, and converting would lose digits.
+bool is_number(std::string_view text) {
+    size_t i = 0;
+    auto digits = [&] {
+        size_t start = i;
+        while (i < text.size() && is_digit(text[i])) i++;
+        return i - start;
+    };
+    if (i < text.size() && text[i] == '-') i++;
+    bool zero = i < text.size() && text[i] == '0';
+    size_t whole = digits();
+    if (whole == 0 || (zero && whole > 1)) return false;
+    if (i < text.size() && text[i] == '.') {
+        i++;
+        if (digits() == 0) return false;
+    }
+    if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
+        i++;
+        if (i < text.size() && (text[i] == '+' || text[i] == '-')) i++;
+        if (digits() == 0) return false;
+    }
+    return i == text.size();
+}
+
+struct Walker {
+    cf_json_document &document;
+    ondemand::document &json;
+    uint32_t max_depth;
+    const char *failure = nullptr;
+    const char *where = nullptr;
+
+    bool fail(const char *message, const char *at) {
+        if (!failure) {
+            failure = message;
+            where = at;
+        }
+        return false;
+    }
+
+    bool fail(error_code code) {
+        const char *at = nullptr;
+        if (json.current_location().get(at)) at = nullptr;
+        return fail(error_message(code), at);
+    }
+
+    /// The end of a container whose children have all been read: the next token, less the white space before it.
+    uint32_t end_of_container() {
+        const char *start = document.source.data();
+        const char *at = nullptr;
+        if (json.current_location().get(at)) at = start + document.source.size();
+        while (at > start && at[-1] != '}' && at[-1] != ']') at--;
+        return uint32_t(at - start);
+    }
+
+    bool value(ondemand::value value, std::string_view key, uint32_t depth) {
+        if (depth > max_depth) return fail("the text nests too deep", value.raw_json_token().data());
+        ondemand::json_type type;
+        if (auto error = value.type().get(type)) return fail(error);
+        std::string_view token = value.raw_json_token();
+        while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' || token.back() == '\t'))
+            token.remove_suffix(1);
+        size_t index = document.nodes.size();
+        cf_json_node node{};
+        node.raw_start = uint32_t(token.data() - document.source.data());
+        node.raw_length = uint32_t(token.size());
+        node.key = key.data();
+        node.key_length = uint32_t(key.size());
+        document.nodes.push_back(node);
+        uint32_t kind = CF_JSON_NULL;
+        switch (type) {
+        case ondemand::json_type::null:
+            if (!value.is_null()) return fail("a value is not JSON", token.data());
+            break;
+        case ondemand::json_type::boolean: {
+            bool truth;
+            if (auto error = value.get_bool().get(truth)) return fail(error);
+            kind = truth ? CF_JSON_TRUE : CF_JSON_FALSE;
+            break;
+        }
+        case ondemand::json_type::number:
+            if (!is_number(token)) return fail(bad_number, token.data());
+            kind = CF_JSON_NUMBER;
+            break;
+        case ondemand::json_type::string: {
+            std::string_view text;
+            if (auto error = value.get_string().get(text)) return fail(error);
+            kind = CF_JSON_STRING;
+            document.nodes[index].text = text.data();
+            document.nodes[index].text_length = uint32_t(text.size());
+            break;
+        }
+        case ondemand::json_type::array: {
+            ondemand::array array;
+            if (auto error = value.get_array().get(array)) return fail(error);
+            for (auto element : array) {
+                ondemand::value child;
+                if (auto error = element.get(child)) return fail(error);
+                if (!this->value(child, {}, depth + 1)) return false;
+            }
+            kind = CF_JSON_ARRAY;
+            document.nodes[index].raw_length = end_of_container() - node.raw_start;
+            break;
+        }
+        case ondemand::json_type::object: {
+            ondemand::object object;
+            if (auto error = value.get_object().get(object)) return fail(error);
+            for (auto member : object) {
+                ondemand::field field;
+                if (auto error = std::move(member).get(field)) return fail(error);
+                std::string_view name;
+                if (auto error = field.unescaped_key().get(name)) return fail(error);
+                if (!this->value(field.value(), name, depth + 1)) return false;
+            }
+            kind = CF_JSON_OBJECT;
+            document.nodes[index].raw_length = end_of_container() - node.raw_start;
+            break;
+        }
+        }
+        document.nodes[index].kind = kind;
+        document.nodes[index].end = uint32_t(document.nodes.size());
+        return true;
+    }
+};
+
+}  // namespace
+
+extern "C" cf_json_document *cf_json_parse(const char *bytes, size_t length, uint32_t max_depth, cf_json_error *error) {
+    auto refuse = [&](cf_json_document *document, const char *message, size_t offset) -> cf_json_document * {
+        error->message = message;
+        error->offset = offset;
+        delete document;
+        return nullptr;
+    };
+    if (length >= UINT32_MAX) return refuse(nullptr, "the text is larger than 4 GiB", 0);
+    auto *document = new (std::nothrow) cf_json_document(padded_string(bytes, length));
+    if (!document) return refuse(nullptr, "out of memory", 0);
+    ondemand::document json;
+    if (auto code = document->parser.iterate(document->source).get(json))
+        return refuse(document, error_message(code), 0);
+    Walker walker{*document, json, max_depth};
+    bool scalar = false;
+    if (auto code = json.is_scalar().get(scalar)) return refuse(document, error_message(code), 0);
+    // simdjson gives no value for a lone scalar; nothing we exchange is one.
+    if (scalar) return refuse(document, "the text is neither an object nor an array", 0);
+    ondemand::value root;
+    if (auto code = json.get_value().get(root)) return refuse(document, error_message(code), 0);
+    if (!walker.value(root, {}, 1))
+        return refuse(document, walker.failure, walker.where ? size_t(walker.where - document->source.data()) : 0);
+    const char *rest = nullptr;
+    if (!json.current_location().get(rest) && rest < document->source.data() + length)
+        return refuse(document, "something follows the end of the JSON text", size_t(rest - document->source.data()));
+    return document;
+}
+
+extern "C" const cf_json_node *cf_json_nodes(const cf_json_document *document, size_t *count) {
+    *count = document->nodes.size();
+    return document->nodes.data();
+}
+
+extern "C" const char *cf_json_source(const cf_json_document *document, size_t *length) {
+    *length = document->source.size();
+    return document->source.data();
+}
+
+extern "C" void cf_json_free(cf_json_document *document) { delete document; }

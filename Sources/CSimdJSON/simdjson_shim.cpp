@@ -1,5 +1,7 @@
 #include "simdjson_shim.h"
 
+// An exception must not cross into Swift; without them every result has to be asked for its error.
+#define SIMDJSON_EXCEPTIONS 0
 #include <simdjson.h>
 
 #include <cstring>
@@ -94,9 +96,11 @@ struct Walker {
         document.nodes.push_back(node);
         uint32_t kind = CF_JSON_NULL;
         switch (type) {
-        case ondemand::json_type::null:
-            if (!value.is_null()) return fail("a value is not JSON", token.data());
+        case ondemand::json_type::null: {
+            bool null = false;
+            if (simdjson_result<bool>(value.is_null()).get(null) || !null) return fail("a value is not JSON", token.data());
             break;
+        }
         case ondemand::json_type::boolean: {
             bool truth;
             if (auto error = value.get_bool().get(truth)) return fail(error);

@@ -89,7 +89,7 @@ let package = Package(
         .testTarget(
             name: "RulesTests", dependencies: ["Rules", "PipelineFile", "Model", "TestSupport"],
             resources: [.copy("Fixtures")], swiftSettings: settings),
-        .testTarget(name: "RemoteTests", dependencies: ["Remote", "Model", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "RemoteTests", dependencies: ["Remote", "Model", "TestSupport", log], swiftSettings: settings),
         .testTarget(
             name: "SupervisionTests", dependencies: ["Supervision", "Model", "TestSupport"], swiftSettings: settings),
         .testTarget(

@@ -82,8 +82,8 @@ package struct RateLimitAnswer: Sendable, Equatable {
     /// Whether a 429 comes from Discord's edge rather than from its API: neither its JSON nor its headers.
     var isFromEdge: Bool { status == 429 && bodyRetryAfter == nil && bucket == nil && scope == nil && !isGlobal }
 
-    /// The longest of the waits a 429 asks for.
-    var wait: Duration? { [retryAfter, bodyRetryAfter, resetAfter].compactMap(\.self).max() }
+    /// The wait a 429 asks for: the longer of header and body, or else the end of the window.
+    var wait: Duration? { [retryAfter, bodyRetryAfter].compactMap(\.self).max() ?? resetAfter }
 
     /// No wait is believed beyond this.
     private static let longestWait: Double = 24 * 3600

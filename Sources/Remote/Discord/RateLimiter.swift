@@ -45,15 +45,24 @@ package struct RateLimiter: Sendable {
     fileprivate enum BucketID: Hashable {
         case learned(hash: String, limit: Int, topLevel: Snowflake?)
         case unlearned(Route)
+
+        /// One request at a time until an answer says more.
+        var limit: Int {
+            if case .learned(_, let limit, _) = self { limit } else { 1 }
+        }
     }
 
     private struct Bucket {
-        /// One request at a time until an answer says more.
-        var limit = 1
-        var remaining = 1
+        let limit: Int
+        var remaining: Int
         /// When the window ends; `nil` while no answer of the current window has come.
         var resetAt: Duration?
         var underWay = 0
+
+        init(_ id: BucketID) {
+            limit = id.limit
+            remaining = id.limit
+        }
     }
 
     /// A route that was answered 429 although its headers had promised room.
@@ -95,7 +104,7 @@ package struct RateLimiter: Sendable {
             return .tooManyInvalid(until: invalid[0] + settings.invalidWindow)
         }
         let id = bucketID(of: route)
-        var bucket = buckets[id] ?? Bucket()
+        var bucket = buckets[id] ?? Bucket(id)
         if let resetAt = bucket.resetAt, resetAt <= now {
             bucket.remaining = max(0, bucket.limit - bucket.underWay)
             bucket.resetAt = nil
@@ -157,7 +166,7 @@ package struct RateLimiter: Sendable {
         guard let hash = answer.bucket, let limit = answer.limit else { return bucketID(of: route) }
         limits[route.withoutTopLevel] = RouteLimit(hash: hash, limit: limit)
         let id = bucketID(of: route)
-        var bucket = buckets[id] ?? Bucket(limit: limit, remaining: limit)
+        var bucket = buckets[id] ?? Bucket(id)
         guard let remaining = answer.remaining, let resetAfter = answer.resetAfter else {
             buckets[id] = bucket
             return id
@@ -185,9 +194,10 @@ package struct RateLimiter: Sendable {
             blockedUntil = max(blockedUntil, until)
             return
         }
-        var bucket = buckets[id] ?? Bucket()
+        var bucket = buckets[id] ?? Bucket(id)
+        // Headers that promise places along with a 429 are not to be believed, nor their end of the window.
+        bucket.resetAt = bucket.remaining > 0 ? until : max(bucket.resetAt ?? .zero, until)
         bucket.remaining = 0
-        bucket.resetAt = max(bucket.resetAt ?? .zero, until)
         buckets[id] = bucket
         // A shared limit is used up by others; pacing ourselves would not help.
         if answer.scope != .shared { slowDown(route, until: until) }

@@ -1,0 +1,109 @@
+package import Model
+
+/// A message that retries did not save, as the table `dead_letters` keeps it.
+package struct DeadLetter: Sendable, Equatable {
+    /// From ``makeID(messageID:stage:replay:)``.
+    package var id: String
+    /// The queue's stage: `parse`, `openai`, `store` or a plugin's.
+    package var stage: String
+    /// The Discord messages inside; empty when the payload could not be read.
+    package var messageIDs: [Snowflake]
+    package var errorClass: String
+    package var errorCode: String?
+    package var errorText: String
+    package var attempts: Int
+    package var attemptTimes: [Timestamp]
+    package var firstAt: Timestamp
+    package var lastAt: Timestamp
+    package var worker: String
+    /// Chaffinch's version.
+    package var version: String
+    /// The rule generation it died under.
+    package var generation: Int?
+    /// Alike for deaths of the same cause; from ``makeFingerprint(stage:error:)``.
+    package var fingerprint: String
+    /// The body as it was on the wire.
+    package var payload: [UInt8]
+    /// `dead`, `replaying`, `replayed` or `discarded`.
+    package var state: String
+
+    package init(
+        id: String,
+        stage: String,
+        messageIDs: [Snowflake],
+        errorClass: String,
+        errorCode: String? = nil,
+        errorText: String,
+        attempts: Int,
+        attemptTimes: [Timestamp],
+        firstAt: Timestamp,
+        lastAt: Timestamp,
+        worker: String,
+        version: String,
+        generation: Int? = nil,
+        fingerprint: String,
+        payload: [UInt8],
+        state: String = "dead"
+    ) {
+        self.id = id
+        self.stage = stage
+        self.messageIDs = messageIDs
+        self.errorClass = errorClass
+        self.errorCode = errorCode
+        self.errorText = errorText
+        self.attempts = attempts
+        self.attemptTimes = attemptTimes
+        self.firstAt = firstAt
+        self.lastAt = lastAt
+        self.worker = worker
+        self.version = version
+        self.generation = generation
+        self.fingerprint = fingerprint
+        self.payload = payload
+        self.state = state
+    }
+
+    /// The id of a death: the same for a redelivery, another one after each replay.
+    ///
+    /// - Parameters:
+    ///   - messageID: the wire's `message_id`, or the Discord id of a message that died alone.
+    ///   - replay: the header `cf-replay`; absent or empty before the first replay.
+    package static func makeID(messageID: String, stage: String, replay: String? = nil) -> String {
+        guard let replay, !replay.isEmpty else { return "\(stage)/\(messageID)" }
+        return "\(stage)/\(messageID)/\(replay)"
+    }
+
+    /// As above, for a replay that is counted.
+    package static func makeID(messageID: String, stage: String, replay: Int?) -> String {
+        makeID(messageID: messageID, stage: stage, replay: replay.map { String($0) })
+    }
+
+    /// Sixteen hexadecimal digits that are equal for errors whose texts differ only in digits and quoted values.
+    package static func makeFingerprint(stage: String, error: String) -> String {
+        // FNV-1a, 64 bits: stable between runs and releases, which Swift's own hashes are not.
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in "\(stage)\u{0}\(generalised(error))".utf8 {
+            hash = (hash ^ UInt64(byte)) &* 0x0100_0000_01b3
+        }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    private static func generalised(_ error: String) -> String {
+        var result = ""
+        var quote: Character?
+        for character in error {
+            if let open = quote {
+                if character == open { quote = nil }
+            } else if character == "\"" || character == "'" {
+                quote = character
+                result += "?"
+            } else if character.isNumber {
+                if result.last != "#" { result += "#" }
+            } else {
+                result.append(character)
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,69 @@
+import Model
+
+extension SQLConnection {
+    func acquireLease(
+        channel: Snowflake,
+        holder: String,
+        duration: Duration,
+        startingAt: Snowflake
+    ) throws -> ChannelLease? {
+        let found = try query(
+            """
+            INSERT INTO fetch_cursors (channel_id, contiguous_id, backfill_until, holder, epoch, expires_at)
+            VALUES ($1, $2, $2, $3, 1, \(dialect.later(bySeconds: "$4")))
+            ON CONFLICT (channel_id) DO UPDATE SET
+                epoch = fetch_cursors.epoch + CASE WHEN fetch_cursors.holder = excluded.holder THEN 0 ELSE 1 END,
+                holder = excluded.holder,
+                expires_at = excluded.expires_at
+            WHERE fetch_cursors.holder IS NULL OR fetch_cursors.holder = excluded.holder
+                OR fetch_cursors.expires_at IS NULL OR fetch_cursors.expires_at <= \(dialect.now)
+            RETURNING epoch, contiguous_id, backfill_until
+            """,
+            [try SQLValue(channel), try SQLValue(startingAt), SQLValue(holder), SQLValue(duration)]
+        )
+        guard let row = found.rows.first, let epoch = row[0].flatMap({ Int64($0) }),
+            let contiguousID = row[1].flatMap({ Snowflake($0) })
+        else { return nil }
+        return ChannelLease(
+            channel: channel,
+            holder: holder,
+            epoch: epoch,
+            contiguousID: contiguousID,
+            backfillUntil: row[2].flatMap { Snowflake($0) }
+        )
+    }
+
+    func advance(_ lease: ChannelLease, to id: Snowflake, renewingFor duration: Duration) throws -> Bool {
+        let higher = "CASE WHEN contiguous_id < $4 THEN $4 ELSE contiguous_id END"
+        return try update(
+            lease,
+            setting: "contiguous_id = \(higher), expires_at = \(dialect.later(bySeconds: "$5"))",
+            [try SQLValue(id), SQLValue(duration)]
+        )
+    }
+
+    func finishBackfill(_ lease: ChannelLease, until: Snowflake) throws -> Bool {
+        let lower = "CASE WHEN backfill_until < $4 THEN backfill_until ELSE $4 END"
+        return try update(lease, setting: "backfill_until = \(lower)", [try SQLValue(until)])
+    }
+
+    func renew(_ lease: ChannelLease, for duration: Duration) throws -> Bool {
+        try update(lease, setting: "expires_at = \(dialect.later(bySeconds: "$4"))", [SQLValue(duration)])
+    }
+
+    func release(_ lease: ChannelLease) throws {
+        _ = try update(lease, setting: "holder = NULL, expires_at = NULL", [])
+    }
+
+    /// - Returns: false when the lease is no longer the one the row knows.
+    private func update(_ lease: ChannelLease, setting: String, _ values: [SQLValue]) throws -> Bool {
+        let found = try query(
+            """
+            UPDATE fetch_cursors SET \(setting)
+            WHERE channel_id = $1 AND holder = $2 AND epoch = $3 RETURNING channel_id
+            """,
+            [try SQLValue(lease.channel), SQLValue(lease.holder), .integer(lease.epoch)] + values
+        )
+        return !found.rows.isEmpty
+    }
+}

@@ -1,0 +1,44 @@
+/// What libpq or the server reported.
+struct PostgresError: Error {
+    /// The five characters of PostgreSQL's appendix A; `nil` where the connection itself failed.
+    var state: String?
+    var text: String
+
+    /// Two transactions stood in each other's way, and this one was chosen to give way: it may simply run again.
+    var isConflict: Bool { state == "40001" || state == "40P01" }
+
+    var storeError: StoreError {
+        guard let state else { return StoreError(connectionCode, "Postgres: \(text)") }
+        return StoreError(Self.code(of: state), "Postgres: \(text) (\(state))")
+    }
+
+    private static func code(of state: String) -> StoreError.Code {
+        switch state {
+        case "55P03": .lockTimeout
+        case "42P01", "42703", "3D000", "3F000": .notSetUp
+        case "42501": .permission
+        // Read-only: a standby that is about to be promoted, or a server being maintained.
+        case "25006", "25P03", "25P04", "57014": .unavailable
+        // Limits such as the size of an indexed value depend on the row.
+        case "54000": .badData
+        default:
+            switch state.prefix(2) {
+            case "22", "23": .badData
+            case "28": .permission
+            case "08", "40", "53", "57", "58": .unavailable
+            default: .internal
+            }
+        }
+    }
+
+    /// libpq has no code for a refused connection, only the server's text.
+    private var connectionCode: StoreError.Code {
+        if text.contains("authentication failed") || text.contains("no pg_hba.conf entry")
+            || text.contains("no password supplied") || text.contains("FATAL:  role ")
+        {
+            return .permission
+        }
+        if text.contains("FATAL:  database "), text.contains("does not exist") { return .notSetUp }
+        return .unavailable
+    }
+}

@@ -1,0 +1,192 @@
+import Model
+
+extension PostgresTransaction {
+    /// One statement a table and chunk, by `unnest` of binary arrays: measured as the fastest way that can be repeated
+    /// without doubling rows (BROKER.md, "Writing to Postgres fast and once").
+    func write(_ batch: WriteBatch, keeping: MessageKeeping, schema: StoreSchema) throws -> WriteReport {
+        var report = WriteReport(unchanged: batch.repeated)
+        let messages = ColumnarInsert.messages(keeping)
+        let records = RecordInserts(schema: schema, connection: connection)
+        for chunk in batch.chunks {
+            let (written, replaced) = try upsert(chunk, by: messages)
+            try removeRecords(of: replaced, schema: schema)
+            for parsed in chunk where written.contains(try parsed.message.id.signed) {
+                try records.add(parsed)
+                report.records += parsed.records.count
+            }
+            report.written += written.count
+            report.unchanged += chunk.count - written.count
+        }
+        try records.finish()
+        return report
+    }
+
+    /// - Returns: the ids of new and replaced messages, and of the replaced ones alone.
+    private func upsert(
+        _ chunk: ArraySlice<ParsedMessage>,
+        by insert: ColumnarInsert
+    ) throws -> (written: Set<Int64>, replaced: [Int64]) {
+        insert.removeAll()
+        for parsed in chunk { try insert.append(parsed) }
+        let result = try connection.query(insert.sql, insert.columns)
+        var written: Set<Int64> = []
+        written.reserveCapacity(result.rowCount)
+        var replaced: [Int64] = []
+        for row in 0..<result.rowCount {
+            guard let id = result.text(row, 0).flatMap({ Int64($0) }) else { continue }
+            written.insert(id)
+            if result.text(row, 1) == "t" { replaced.append(id) }
+        }
+        return (written, replaced)
+    }
+
+    private func removeRecords(of ids: [Int64], schema: StoreSchema) throws {
+        let tables = schema.recordTables
+        guard !ids.isEmpty, !tables.isEmpty else { return }
+        let array = BinaryArray(of: .bigint)
+        for id in ids { array.append(id) }
+        let deletes = tables.enumerated().map { index, table in
+            "d\(index) AS (DELETE FROM \(quoted(table.name)) WHERE message_id = ANY ($1::bigint[]))"
+        }
+        _ = try connection.query("WITH \(deletes.joined(separator: ", ")) SELECT 1", [array])
+    }
+}
+
+extension ColumnarInsert {
+    /// The insert of messages, which returns the id of each row written and whether it replaced an older version.
+    fileprivate static func messages(_ keeping: MessageKeeping) -> ColumnarInsert {
+        let columns = TableLayout.messages.columns.filter { $0.name != "deleted_at" }
+        let assignments = columns.map(\.name).filter { $0 != "id" }.map { column in
+            // History does not tell the guild, so what the gateway told stays.
+            column == "guild_id"
+                ? "guild_id = coalesce(excluded.guild_id, messages.guild_id)"
+                : "\(quoted(column)) = excluded.\(quoted(column))"
+        }
+        let filter =
+            keeping == .all
+            ? "" : "WHERE u.outcome = 'parsed' OR EXISTS (SELECT 1 FROM messages WHERE messages.id = u.id)"
+        return ColumnarInsert(
+            into: "messages",
+            columns: columns,
+            suffix: """
+                \(filter)
+                ON CONFLICT (id) DO UPDATE SET \(assignments.joined(separator: ", "))
+                WHERE (coalesce(messages.edited_at, messages.sent_at), messages.revision)
+                    < (coalesce(excluded.edited_at, excluded.sent_at), excluded.revision)
+                    AND messages.deleted_at IS NULL
+                RETURNING id, xmax <> 0
+                """
+        )
+    }
+
+    /// In the order of ``TableLayout/messages`` without `deleted_at`.
+    fileprivate func append(_ parsed: ParsedMessage) throws {
+        let message = parsed.message
+        columns[0].append(try message.id.signed)
+        columns[1].append(try message.channelID.signed)
+        columns[2].append(try message.guildID?.signed)
+        columns[3].append(try message.authorID?.signed)
+        columns[4].append(message.author)
+        columns[5].append(message.content)
+        columns[6].append(Int64(message.type))
+        columns[7].append(message.sentAt)
+        columns[8].append(message.editedAt)
+        columns[9].append(message.pinned)
+        columns[10].append(message.mentionsEveryone)
+        columns[11].append(parsed.outcome.rawValue)
+        columns[12].append(parsed.reason)
+        columns[13].append(parsed.revision)
+        columns[14].append(message.payload)
+        finishRow()
+    }
+}
+
+/// The inserts of a batch's records and lists, each written when it is full and at the end.
+private final class RecordInserts {
+    private struct Inserts {
+        let record: ColumnarInsert
+        let lists: [ColumnarInsert]
+    }
+
+    private let schema: StoreSchema
+    private let connection: PostgresConnection
+    private var inserts: [Inserts?]
+
+    init(schema: StoreSchema, connection: PostgresConnection) {
+        self.schema = schema
+        self.connection = connection
+        inserts = schema.records.map { _ in nil }
+    }
+
+    func add(_ parsed: ParsedMessage) throws {
+        let id = try parsed.message.id.signed
+        for (ordinal, record) in parsed.records.enumerated() {
+            guard let index = schema.indexOfRecord(named: record.type) else { continue }
+            let inserts = inserts(at: index)
+            let tables = schema.records[index]
+            add(record, id: id, ordinal: ordinal, of: parsed, fields: tables.type.fields, to: inserts.record)
+            try writeIfFull(inserts.record)
+            for (list, insert) in zip(tables.lists, inserts.lists) {
+                for (position, element) in record.list(named: list.type.name).enumerated() {
+                    insert.columns[0].append(id)
+                    insert.columns[1].append(Int64(ordinal))
+                    insert.columns[2].append(Int64(position))
+                    for (place, field) in list.type.fields.enumerated() {
+                        insert.columns[3 + place].append(element.value(of: field.name))
+                    }
+                    insert.finishRow()
+                    try writeIfFull(insert)
+                }
+            }
+        }
+    }
+
+    /// Writes what is left.
+    func finish() throws {
+        for inserts in inserts.compactMap({ $0 }) {
+            for insert in [inserts.record] + inserts.lists where insert.rows > 0 { try write(insert) }
+        }
+    }
+
+    private func add(
+        _ record: Record,
+        id: Int64,
+        ordinal: Int,
+        of parsed: ParsedMessage,
+        fields: [FieldType],
+        to insert: ColumnarInsert
+    ) {
+        let columns = insert.columns
+        columns[0].append(id)
+        columns[1].append(Int64(ordinal))
+        for (place, field) in fields.enumerated() { columns[2 + place].append(record.value(of: field.name)) }
+        columns[columns.count - 3].append(parsed.parser)
+        columns[columns.count - 2].append(parsed.parserVersion)
+        columns[columns.count - 1].append(parsed.source?.rawValue)
+        insert.finishRow()
+    }
+
+    private func inserts(at index: Int) -> Inserts {
+        if let made = inserts[index] { return made }
+        let tables = schema.records[index]
+        let made = Inserts(
+            record: ColumnarInsert(
+                into: tables.table.name,
+                columns: tables.table.columns.dropLast(),
+                last: ("parsed_at", "now()")
+            ),
+            lists: tables.lists.map { ColumnarInsert(into: $0.table.name, columns: $0.table.columns) }
+        )
+        inserts[index] = made
+        return made
+    }
+
+    private func writeIfFull(_ insert: ColumnarInsert) throws {
+        if insert.isFull { try write(insert) }
+    }
+
+    private func write(_ insert: ColumnarInsert) throws {
+        _ = try connection.query(insert.sql, insert.columns)
+        insert.removeAll()
+    }
+}

@@ -1,0 +1,83 @@
+import GRDB
+import Logging
+
+/// A SQLite database file, opened at the first transaction.
+///
+/// In write-ahead mode with `synchronous=FULL`, so that a commit is on the disk when it returns: acknowledging the
+/// broker must not run ahead of it.
+final class SQLiteEngine: SQLEngine {
+    private let path: String
+    private let logger: Logger
+    private var queue: DatabaseQueue?
+    private var isClosed = false
+
+    init(path: String, logger: Logger) {
+        self.path = path
+        self.logger = logger
+    }
+
+    func transaction<Result>(
+        _ kind: TransactionKind,
+        _ body: (SQLiteConnection) throws -> Result
+    ) throws -> Result {
+        do {
+            let queue = try opened()
+            switch kind {
+            case .snapshot: return try queue.read { try body(SQLiteConnection(database: $0)) }
+            case .write, .setUp:
+                var result: Result?
+                // Immediate: a transaction that began by reading could not wait for another writer to finish.
+                try queue.writeWithoutTransaction { database in
+                    try database.inTransaction(.immediate) {
+                        result = try body(SQLiteConnection(database: database))
+                        return .commit
+                    }
+                }
+                return result!
+            }
+        } catch let error as DatabaseError {
+            throw StoreError(error, during: kind)
+        }
+    }
+
+    func close() {
+        isClosed = true
+        // A statement still in use would make this fail; there is none between transactions.
+        try? queue?.close()
+        queue = nil
+    }
+
+    private func opened() throws -> DatabaseQueue {
+        guard !isClosed else { throw StoreError(.unavailable, "the store is closed") }
+        if let queue { return queue }
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        configuration.label = "chaffinch"
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        }
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        logger.debug("opened the SQLite database", metadata: ["path": "\(path)"])
+        self.queue = queue
+        return queue
+    }
+}
+
+extension StoreError {
+    fileprivate init(_ error: DatabaseError, during kind: TransactionKind) {
+        let text = "SQLite: \(error.message ?? error.resultCode.description) (\(error.extendedResultCode.rawValue))"
+        switch error.resultCode {
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            self.init(kind == .setUp ? .lockTimeout : .unavailable, text)
+        case .SQLITE_CANTOPEN, .SQLITE_IOERR, .SQLITE_FULL, .SQLITE_NOMEM, .SQLITE_PROTOCOL, .SQLITE_INTERRUPT:
+            self.init(.unavailable, text)
+        case .SQLITE_CONSTRAINT, .SQLITE_MISMATCH, .SQLITE_TOOBIG: self.init(.badData, text)
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: self.init(.permission, text)
+        case .SQLITE_ERROR where error.message?.hasPrefix("no such table") == true,
+            .SQLITE_ERROR where error.message?.hasPrefix("no such column") == true,
+            .SQLITE_ERROR where error.message?.contains("has no column named") == true:
+            self.init(.notSetUp, text)
+        default: self.init(.internal, text)
+        }
+    }
+}

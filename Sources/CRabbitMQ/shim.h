@@ -3,3 +3,13 @@
 #include <amqp_framing.h>
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
+#include <sys/eventfd.h>
+
+/// amqp_login_with_properties is variadic, so Swift cannot call it. The socket must be open: the library aborts the
+/// process when it is not.
+static inline amqp_rpc_reply_t chaffinch_amqp_login(
+    amqp_connection_state_t state, const char *vhost, int frame_max, int heartbeat, const amqp_table_t *properties,
+    const char *user, const char *password) {
+    return amqp_login_with_properties(
+        state, vhost, 0, frame_max, heartbeat, properties, AMQP_SASL_METHOD_PLAIN, user, password);
+}

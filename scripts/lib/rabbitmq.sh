@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # A private RabbitMQ for tests and demos; to be sourced by a bash script.
 #
-#   rabbitmq_start DIR        starts a node and its epmd in DIR, both on free loopback ports; exports RABBITMQ_URL
+#   rabbitmq_start DIR        starts a node and its epmd in DIR, both on free loopback ports; exports RABBITMQ_URL, and
+#                             RABBITMQCTL, a program that runs rabbitmqctl against this node
 #   rabbitmq_stop DIR         stops both, by force after a time-out; harmless when nothing runs
 #   rabbitmq_ctl DIR ARGS...  rabbitmqctl against that node
 #
@@ -139,8 +140,23 @@ CONFIGURATION
         sleep 0.1
         waited=$((waited + 1))
     done
+    _rabbitmq_write_ctl "$dir" "$home"
+    RABBITMQCTL="$dir/rabbitmqctl"
     RABBITMQ_URL="amqp://chaffinch:$(cat "$dir/password")@127.0.0.1:$amqp_port/"
-    export RABBITMQ_URL
+    export RABBITMQ_URL RABBITMQCTL
+}
+
+# rabbitmqctl with the node's environment, as a program that tests can run too.
+_rabbitmq_write_ctl() {
+    local dir=$1 home=$2 assignment
+    {
+        echo '#!/bin/sh'
+        for assignment in "${RABBITMQ_ENVIRONMENT[@]}"; do
+            printf "export %s='%s'\n" "${assignment%%=*}" "${assignment#*=}"
+        done
+        printf "exec '%s/sbin/rabbitmqctl' --quiet \"\$@\"\n" "$home"
+    } >"$dir/rabbitmqctl"
+    chmod 700 "$dir/rabbitmqctl"
 }
 
 # A broker answers a wrong protocol header with its own, then closes.
@@ -161,11 +177,7 @@ rabbitmq_stop() {
 }
 
 rabbitmq_ctl() {
-    local dir home
-    dir=$(cd "$1" && pwd) || return 1
+    local dir=$1
     shift
-    home=$(_rabbitmq_home) || return 1
-    local RABBITMQ_ENVIRONMENT
-    _rabbitmq_environment "$dir"
-    env "${RABBITMQ_ENVIRONMENT[@]}" "$home/sbin/rabbitmqctl" --quiet "$@"
+    "$dir/rabbitmqctl" "$@"
 }

@@ -1,0 +1,59 @@
+package import Model
+
+/// Our own headers of a message. Whatever else a message carried is not republished: RabbitMQ confirms and then never
+/// delivers a message that still bears an `x-death` naming the queue it is sent to.
+package struct WireHeaders: Sendable, Equatable {
+    /// `cf-pipeline`: the name of the pipeline; a message of another one goes dead.
+    package var pipeline: String
+    /// `cf-schema`: what the body was written by.
+    package var schema: String?
+    /// `cf-attempt`: how often the message has been to a retry queue.
+    package var attempt: Int
+    /// `cf-first-at`: when it was first tried.
+    package var firstAt: Timestamp?
+    /// `cf-error`: why it was last retried or went dead.
+    package var error: String?
+    /// `cf-replay`: the replay that published it.
+    package var replay: String?
+
+    package init(
+        pipeline: String, schema: String? = nil, attempt: Int = 0, firstAt: Timestamp? = nil, error: String? = nil,
+        replay: String? = nil
+    ) {
+        self.pipeline = pipeline
+        self.schema = schema
+        self.attempt = attempt
+        self.firstAt = firstAt
+        self.error = error
+        self.replay = replay
+    }
+}
+
+extension WireHeaders {
+    /// Longer error texts are cut: all headers of a message must fit one frame.
+    static let maximumErrorBytes = 8 * 1024
+
+    var fields: [AMQPField] {
+        var fields = [
+            AMQPField("cf-pipeline", .string(pipeline)), AMQPField("cf-attempt", .integer(Int64(attempt))),
+        ]
+        if let schema { fields.append(AMQPField("cf-schema", .string(schema))) }
+        if let firstAt { fields.append(AMQPField("cf-first-at", .string(firstAt.iso8601))) }
+        if let error {
+            let text = String(decoding: error.utf8.prefix(Self.maximumErrorBytes), as: UTF8.self)
+            fields.append(AMQPField("cf-error", .string(text)))
+        }
+        if let replay { fields.append(AMQPField("cf-replay", .string(replay))) }
+        return fields
+    }
+
+    /// `nil` when the message names no pipeline: it is not one of ours.
+    init?(_ fields: [AMQPField]) {
+        guard let pipeline = fields["cf-pipeline"]?.string else { return nil }
+        self.init(
+            pipeline: pipeline, schema: fields["cf-schema"]?.string,
+            attempt: fields["cf-attempt"]?.integer.flatMap { Int(exactly: $0) } ?? 0,
+            firstAt: fields["cf-first-at"]?.string.flatMap { Timestamp(iso8601: $0) },
+            error: fields["cf-error"]?.string, replay: fields["cf-replay"]?.string)
+    }
+}

@@ -3,7 +3,7 @@ package struct MappingReader: Sendable {
     package let node: YAMLNode
     private let what: String
     private let pairs: [YAMLPair]
-    private var known: [String] = []
+    private(set) var known: [String] = []
 
     /// `nil`, with an error, when `node` is no map. `what` names it in diagnostics: `'broker'`, `worker 'parse'`.
     package init?(_ node: YAMLNode, what: String, diagnostics: inout Diagnostics) {
@@ -57,6 +57,7 @@ extension YAMLNode {
     package var described: String {
         if isNull { return "nothing" }
         guard let scalar else { return "a \(kindName)" }
+        if let template { return "the value of '\(template)'" }
         return "'\(scalar.count > 60 ? scalar.prefix(57) + "…" : scalar[...])'"
     }
 }

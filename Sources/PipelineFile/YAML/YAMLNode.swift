@@ -17,16 +17,20 @@ package struct YAMLNode: Sendable {
     package let mark: SourceMark
     /// A scalar as it stands in the file, quotes and all; empty for other nodes.
     let source: Substring
+    /// For text into which environment variables were put: what stands in the file. Diagnostics show this, since a
+    /// variable may hold a secret.
+    let template: String?
 
     package init(content: Content, file: String, mark: SourceMark) {
         self.init(content: content, file: file, mark: mark, source: "")
     }
 
-    init(content: Content, file: String, mark: SourceMark, source: Substring) {
+    init(content: Content, file: String, mark: SourceMark, source: Substring, template: String? = nil) {
         self.content = content
         self.file = file
         self.mark = mark
         self.source = source
+        self.template = template
     }
 
     package var scalar: String? {

@@ -11,6 +11,7 @@ struct YAMLSyntaxError: Error {
         let character = character(in: file)
         let start = contextMark.map { " at \($0)" } ?? ""
         switch problem {
+        case _ where isReferenceInFlow(in: file): return "inside [ ] and { }, put '${…}' in quotes"
         case _ where isTab(in: file): return "a tab in the indentation; YAML allows only spaces there"
         case "found character that cannot start any token":
             return "a text cannot start with '\(character)'; put it in quotes"
@@ -40,6 +41,12 @@ struct YAMLSyntaxError: Error {
     private func character(in file: SourceFile) -> String {
         let scalar = file.line(mark.line)?.unicodeScalars.dropFirst(mark.column - 1).first
         return scalar.map { String(Character($0)) } ?? ""
+    }
+
+    /// Plain text inside `[ ]` and `{ }` ends at a brace, so `{ a: ${B} }` breaks right after the dollar sign.
+    private func isReferenceInFlow(in file: SourceFile) -> Bool {
+        guard problem.hasPrefix("did not find expected ','"), let line = file.line(mark.line) else { return false }
+        return line.unicodeScalars.dropFirst(max(0, mark.column - 2)).starts(with: "${".unicodeScalars)
     }
 
     private func isTab(in file: SourceFile) -> Bool {

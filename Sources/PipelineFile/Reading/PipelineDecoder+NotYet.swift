@@ -1,0 +1,34 @@
+/// What the contract of `pipeline.yaml` accepts and this version does not act on. Each gets a warning at its place, so
+/// that nobody relies on it; a line goes when its feature comes.
+extension PipelineDecoder {
+    mutating func notYet(_ message: String, at node: YAMLNode) {
+        diagnostics.warning(message, at: node)
+    }
+
+    mutating func warnOfWhatIsNotYetDone(_ root: YAMLNode, poll: Duration) {
+        if let live = root.value("discord")?.value("live"), live.boolean == true {
+            notYet("the gateway is not built yet; channels are polled every \(poll.written)", at: live)
+        }
+        if let retention = root.value("store")?.value("retention"), let days = retention.integer, days > 0 {
+            notYet("'retention' is not built yet; everything is kept", at: retention)
+        }
+        for channel in root.value("channels")?.sequence ?? [] {
+            if let threads = channel.value("threads"), threads.boolean == true {
+                notYet("threads are not read yet; only the channel itself is", at: threads)
+            }
+            if let onDelete = channel.value("on_delete"), onDelete.scalar == "mark" || onDelete.scalar == "erase" {
+                notYet("deletions are not followed yet; deleted messages are kept", at: onDelete)
+            }
+        }
+        for worker in root.value("workers")?.mapping ?? [] {
+            for pair in worker.value.mapping ?? [] {
+                switch pair.name {
+                case "consumes": notYet("'consumes' is not built yet; the command gets no messages", at: pair.key)
+                case "breaker", "heartbeat", "limits":
+                    notYet("'\(pair.name)' is not built yet and has no effect", at: pair.key)
+                default: break
+                }
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ import ArgumentParser
 struct DiscordSimulator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "discord-simulator",
-        abstract: "Serves recordings over Discord's REST shapes on loopback.",
-        subcommands: [Serve.self]
+        abstract: "Serves recordings over Discord's REST shapes on loopback, and makes such recordings.",
+        subcommands: [Serve.self, Record.self]
     )
 }

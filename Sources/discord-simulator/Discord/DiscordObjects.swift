@@ -27,7 +27,8 @@ enum DiscordObjects {
         "bot_require_code_grant":false,"owner":\(user(id: ownerID, name: "owner", isBot: false)),"team":null,\
         "summary":"","verify_key":"\(String(repeating: "0", count: 64))","bot":\(user()),\
         "flags":\(hasMessageContent ? messageContentLimited : 0),"tags":[],"redirect_uris":[],\
-        "approximate_guild_count":1,"interactions_endpoint_url":null,"role_connections_verification_url":null,\
+        "approximate_guild_count":1,"approximate_user_install_count":0,\
+        "approximate_user_authorization_count":0,"interactions_endpoint_url":null,"role_connections_verification_url":null,\
         "event_webhooks_status":1,"integration_types_config":{}}
         """
     }

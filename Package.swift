@@ -90,8 +90,13 @@ let package = Package(
             name: "RulesTests", dependencies: ["Rules", "PipelineFile", "Model", "TestSupport"],
             resources: [.copy("Fixtures")], swiftSettings: settings),
         .testTarget(name: "RemoteTests", dependencies: ["Remote", "Model", "TestSupport", log], swiftSettings: settings),
+        // The supervisor reaps every child of its process, so its tests give it a process of its own.
+        .executableTarget(
+            name: "supervision-host", dependencies: ["Supervision"], path: "Tests/SupervisionHost",
+            swiftSettings: settings),
         .testTarget(
-            name: "SupervisionTests", dependencies: ["Supervision", "Model", "TestSupport"], swiftSettings: settings),
+            name: "SupervisionTests", dependencies: ["Supervision", "Model", "TestSupport", "supervision-host"],
+            swiftSettings: settings),
         .testTarget(
             name: "IntegrationTests", dependencies: ["Messaging", "Storage", "Model", "TestSupport"],
             swiftSettings: settings),

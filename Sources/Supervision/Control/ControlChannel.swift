@@ -1,0 +1,76 @@
+internal import Glibc
+internal import Model
+
+/// The supervisor's end of one child's control socket. It never blocks, and nothing a child writes can do more than
+/// be counted.
+struct ControlChannel {
+    /// What a child that does not read may make us keep.
+    private static let maximumPending = 64 * 1024
+    /// Read at one turn, so that a child that floods its channel does not keep the others waiting.
+    private static let bytesAtOnce = 64 * 1024
+
+    private(set) var descriptor: Descriptor?
+    private var splitter = LineSplitter(maximum: ControlProtocol.maximumLineBytes, overflow: .discard)
+    private var pending: [UInt8] = []
+    private var unreadable = 0
+
+    /// Lines that were no messages of the protocol: too long, not UTF-8, not JSON, or unknown.
+    var badLines: Int { unreadable + splitter.discarded }
+
+    var wantsToWrite: Bool { descriptor != nil && !pending.isEmpty }
+
+    /// A connected pair: ours, and the end that becomes the child's descriptor 3.
+    static func pair() throws -> (ControlChannel, child: Descriptor) {
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw SupervisionError.system("no control socket")
+        }
+        let ours = Descriptor(ends[0])
+        let child = Descriptor(ends[1])
+        ours.setNonBlocking()
+        return (ControlChannel(descriptor: ours), child)
+    }
+
+    private init(descriptor: Descriptor) {
+        self.descriptor = descriptor
+    }
+
+    /// The messages that have come.
+    mutating func receive() -> [ChildMessage] {
+        guard let descriptor else { return [] }
+        var messages: [ChildMessage] = []
+        var unreadable = 0
+        var total = 0
+        reading: while total < Self.bytesAtOnce {
+            switch descriptor.read(upTo: 16 * 1024) {
+            case .bytes(let bytes):
+                total += bytes.count
+                splitter.append(bytes) { line in
+                    if let message = ChildMessage(line: line) { messages.append(message) } else { unreadable += 1 }
+                }
+            case .nothingNow: break reading
+            case .ended:
+                // The child may have closed it deliberately; only its wait status says that it is gone.
+                self.descriptor = nil
+                break reading
+            }
+        }
+        self.unreadable += unreadable
+        return messages
+    }
+
+    mutating func send(_ message: SupervisorMessage) {
+        guard descriptor != nil, pending.count < Self.maximumPending else { return }
+        pending += message.line + [UInt8(ascii: "\n")]
+        flush()
+    }
+
+    mutating func flush() {
+        guard let descriptor, !pending.isEmpty else { return }
+        switch descriptor.write(pending) {
+        case .wrote(let count): pending.removeFirst(count)
+        case .nothingNow: break
+        case .failed: pending = []
+        }
+    }
+}

@@ -1,0 +1,106 @@
+internal import CProcess
+internal import Glibc
+internal import Model
+
+/// A living process group of the tree: its leader, or what the leader left behind.
+struct ChildProcess {
+    let id: ReplicaID
+    let process: SpawnedProcess
+    var control: ControlChannel
+    /// The leader is gone; members of its group may not be.
+    var leaderReaped = false
+
+    var pid: Int32 { process.pid }
+
+    /// Whether any process of the group is left, zombies included.
+    var groupRemains: Bool { kill(-pid, 0) == 0 || errno == EPERM }
+
+    /// The number of a group stays taken as long as a member lives, so this reaches no stranger.
+    func signalGroup(_ signal: Int32) {
+        if !leaderReaped || groupRemains { kill(-pid, signal) }
+    }
+
+    /// Starts a replica with its pipes and its control socket.
+    static func start(
+        _ id: ReplicaID,
+        _ child: ChildSpecification,
+        logs: LogReader
+    ) throws(SpawnFailure) -> ChildProcess {
+        do {
+            let (control, childEnd) = try ControlChannel.pair()
+            let output = try Descriptor.pipe()
+            let error = try Descriptor.pipe()
+            var environment = child.environment
+            environment[ControlProtocol.environmentVariable] = "\(ControlProtocol.descriptor)"
+            let process = try Spawner.spawn(
+                SpawnRequest(
+                    command: child.command,
+                    environment: environment,
+                    workingDirectory: child.workingDirectory,
+                    output: output.write,
+                    error: error.write,
+                    control: childEnd,
+                    parentDeathSignal: child.parentDeathSignal,
+                    nofile: child.nofile,
+                    memory: child.memory,
+                    oomScoreAdj: child.oomScoreAdj
+                )
+            )
+            logs.attach(id, pid: process.pid, output: output.read, error: error.read)
+            return ChildProcess(id: id, process: process, control: control)
+        } catch let failure as SpawnFailure {
+            throw failure
+        } catch {
+            throw SpawnFailure(code: 126, reason: "\(error)")
+        }
+    }
+}
+
+/// Processes that re-parented to the supervisor, because it is PID 1 or a subreaper.
+enum AdoptedProcesses {
+    private static let timeToTerminate = Duration.milliseconds(300)
+    private static let timeToKill = Duration.milliseconds(500)
+
+    /// Ends and reaps every child that is left, and whatever those leave behind in turn.
+    ///
+    /// - Returns: whether any had to be killed.
+    static func endAll(signals: Descriptor) -> Bool {
+        if wait(timeToTerminate, sending: SIGTERM, signals) { return false }
+        _ = wait(timeToKill, sending: SIGKILL, signals)
+        return true
+    }
+
+    /// False when some are left after so long.
+    private static func wait(_ limit: Duration, sending signal: Int32, _ signals: Descriptor) -> Bool {
+        let deadline = Clock.monotonic + limit
+        var told: Set<Int32> = []
+        while true {
+            var status: Int32 = 0
+            var reaped: Int32
+            repeat { reaped = cf_reap(&status) } while reaped > 0
+            if reaped < 0 { return true }
+            // As PID 1 everything in the namespace is ours to end, however deep.
+            if getpid() == 1 && told.isEmpty { kill(-1, signal) }
+            for pid in children() where told.insert(pid).inserted { kill(pid, signal) }
+            let left = deadline - Clock.monotonic
+            guard left > .zero else { return false }
+            // Waits for SIGCHLD, but not for long: a grandchild becomes a child without one.
+            var polled = pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0)
+            poll(&polled, 1, Int32(clamping: min(left, .milliseconds(20)).millisecondsRoundedUp))
+            while cf_signals_next(signals.number) != 0 {}
+        }
+    }
+
+    private static func children() -> [Int32] {
+        guard let folder = opendir("/proc") else { return [] }
+        defer { closedir(folder) }
+        var found: [Int32] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if let pid = Int32(name), ProcessUsage.parent(of: pid) == getpid() { found.append(pid) }
+        }
+        return found
+    }
+}

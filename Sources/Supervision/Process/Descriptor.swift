@@ -1,0 +1,68 @@
+internal import CProcess
+internal import Glibc
+
+/// A file descriptor that is closed with its last reference.
+final class Descriptor: Sendable {
+    enum ReadResult {
+        case bytes([UInt8])
+        case nothingNow
+        /// End of file, or an error after which nothing will come.
+        case ended
+    }
+
+    enum WriteResult {
+        case wrote(Int)
+        case nothingNow
+        /// With errno.
+        case failed(Int32)
+    }
+
+    let number: Int32
+
+    init(_ number: Int32) {
+        self.number = number
+    }
+
+    deinit {
+        close(number)
+    }
+
+    static func pipe() throws -> (read: Descriptor, write: Descriptor) {
+        var ends: [Int32] = [-1, -1]
+        guard cf_pipe(&ends) == 0 else { throw SupervisionError.system("no pipe") }
+        return (Descriptor(ends[0]), Descriptor(ends[1]))
+    }
+
+    func setNonBlocking() {
+        _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
+    }
+
+    func setCloseOnExec() {
+        _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+    }
+
+    func read(upTo count: Int) -> ReadResult {
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            var result: Int
+            repeat { result = Glibc.read(number, buffer.baseAddress, count) } while result < 0 && errno == EINTR
+            if result < 0 { failure = errno }
+            filled = max(0, result)
+        }
+        if !bytes.isEmpty { return .bytes(bytes) }
+        return failure == EAGAIN ? .nothingNow : .ended
+    }
+
+    func write(_ bytes: some Collection<UInt8>) -> WriteResult {
+        bytes.withContiguousStorageIfAvailable { write($0) } ?? Array(bytes).withUnsafeBufferPointer { write($0) }
+    }
+
+    private func write(_ buffer: UnsafeBufferPointer<UInt8>) -> WriteResult {
+        while true {
+            let count = Glibc.write(number, buffer.baseAddress, buffer.count)
+            if count >= 0 { return .wrote(count) }
+            if errno == EAGAIN { return .nothingNow }
+            if errno != EINTR { return .failed(errno) }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+internal import CProcess
+internal import Glibc
+
+/// The signals the supervisor reads from a descriptor instead of having them interrupt it.
+package enum Signals {
+    package static let terminate: Int32 = SIGTERM
+    package static let kill: Int32 = SIGKILL
+    package static let interrupt: Int32 = SIGINT
+    package static let hangUp: Int32 = SIGHUP
+
+    /// Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD and ignores SIGPIPE.
+    ///
+    /// To be called first thing in `main`: threads inherit the mask they start with, and one thread without it would
+    /// take the signals away.
+    package static func prepare() {
+        cf_signals_prepare()
+    }
+
+    /// `SIGSEGV`; the bare number for the rare ones.
+    static func name(_ signal: Int32) -> String {
+        guard let abbreviation = cf_signal_name(signal) else { return "signal \(signal)" }
+        return "SIG" + String(cString: abbreviation)
+    }
+}

@@ -1,0 +1,109 @@
+internal import CProcess
+internal import Glibc
+
+/// What is to be run, with the descriptors it gets.
+struct SpawnRequest {
+    var command: [String]
+    var environment: [String: String]
+    var workingDirectory: String?
+    var output: Descriptor?
+    var error: Descriptor?
+    var control: Descriptor?
+    var parentDeathSignal: Int32
+    var nofile: Int?
+    var memory: Int?
+    var oomScoreAdj: Int?
+}
+
+/// A process that was started, and a handle to it that no later process of the same number can answer to.
+struct SpawnedProcess {
+    let pid: Int32
+    let handle: Descriptor?
+}
+
+/// A program that could not be run.
+struct SpawnFailure: Error {
+    /// 127 when the program is missing, 126 otherwise, as shells have it.
+    var code: Int32
+    var reason: String
+}
+
+enum Spawner {
+    /// Forks and executes, on the calling thread: it must live as long as the children, since their parent-death
+    /// signal fires when it ends.
+    static func spawn(_ request: SpawnRequest) throws(SpawnFailure) -> SpawnedProcess {
+        var spawned = cf_spawned()
+        let programs = candidates(request.command[0], path: request.environment["PATH"])
+        let variables = request.environment.map { "\($0.key)=\($0.value)" }.sorted()
+        let result = withCStrings(programs) { programs in
+            withCStrings(request.command) { arguments in
+                withCStrings(variables) { environment in
+                    withCString(request.workingDirectory) { folder in
+                        programs.withMemoryRebound(to: UnsafePointer<CChar>?.self, capacity: 1) { programs in
+                            var raw = cf_spawn_request()
+                            raw.programs = UnsafePointer(programs)
+                            raw.arguments = UnsafePointer(arguments)
+                            raw.environment = UnsafePointer(environment)
+                            raw.working_directory = folder
+                            raw.input = -1
+                            raw.output = request.output?.number ?? -1
+                            raw.error = request.error?.number ?? -1
+                            raw.control = request.control?.number ?? -1
+                            raw.parent_death_signal = request.parentDeathSignal
+                            raw.open_files = UInt64(clamping: request.nofile ?? 0)
+                            raw.memory = UInt64(clamping: request.memory ?? 0)
+                            raw.has_oom_score = request.oomScoreAdj == nil ? 0 : 1
+                            raw.oom_score = Int32(clamping: max(-1000, min(1000, request.oomScoreAdj ?? 0)))
+                            return cf_spawn(&raw, &spawned)
+                        }
+                    }
+                }
+            }
+        }
+        guard result == 0 else { throw failure(spawned, request) }
+        return SpawnedProcess(pid: spawned.pid, handle: spawned.pidfd >= 0 ? Descriptor(spawned.pidfd) : nil)
+    }
+
+    private static func failure(_ spawned: cf_spawned, _ request: SpawnRequest) -> SpawnFailure {
+        let error = String(cString: strerror(spawned.error))
+        let program = request.command[0]
+        switch spawned.stage {
+        case CF_SPAWN_STAGE_EXEC where spawned.error == ENOENT:
+            return SpawnFailure(code: 127, reason: "command not found: \(program)")
+        case CF_SPAWN_STAGE_EXEC:
+            return SpawnFailure(code: 126, reason: "cannot execute \(program): \(error)")
+        case CF_SPAWN_STAGE_WORKING_DIRECTORY:
+            return SpawnFailure(code: 126, reason: "cannot enter \(request.workingDirectory ?? ""): \(error)")
+        case CF_SPAWN_STAGE_LIMITS:
+            return SpawnFailure(code: 126, reason: "cannot set the resource limits: \(error)")
+        case CF_SPAWN_STAGE_OOM_SCORE:
+            return SpawnFailure(code: 126, reason: "cannot set oom_score_adj: \(error)")
+        default: return SpawnFailure(code: 126, reason: "cannot start a process: \(error)")
+        }
+    }
+
+    /// The paths at which a program may lie, in the order to try them.
+    static func candidates(_ program: String, path: String?) -> [String] {
+        if program.contains("/") { return [program] }
+        let path = path ?? "/usr/local/bin:/usr/bin:/bin"
+        // An empty part means the working folder (POSIX, XBD 8.3).
+        return path.split(separator: ":", omittingEmptySubsequences: false).map { folder in
+            folder.isEmpty ? "./\(program)" : "\(folder)/\(program)"
+        }
+    }
+}
+
+/// An array of C strings ended by NULL, for as long as the body runs.
+private func withCStrings<Result>(
+    _ strings: [String],
+    _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+) -> Result {
+    var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
+}
+
+private func withCString<Result>(_ string: String?, _ body: (UnsafePointer<CChar>?) -> Result) -> Result {
+    guard let string else { return body(nil) }
+    return string.withCString { body($0) }
+}

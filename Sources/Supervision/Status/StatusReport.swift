@@ -1,0 +1,170 @@
+internal import Model
+
+/// What the supervisor saw of one replica besides what the state machine knows.
+struct ReplicaObservation: Sendable {
+    var startedAt: Timestamp?
+    var lastExitAt: Timestamp?
+    var badLines = 0
+    var memoryBytes: Int64?
+    var cpuSeconds: Double?
+    var log: [String] = []
+}
+
+/// The answer to `{"type":"status"}`, as SUPERVISION.md's contract has it; `stats`, `log`, `progress`,
+/// `control_errors` and the tree's `degraded`, `pid` and `log_lines_dropped` are additions.
+struct StatusReport {
+    var specification: TreeSpecification
+    var machine: TreeStateMachine
+    var observations: [ReplicaID: ReplicaObservation]
+    var pid: Int32
+    var droppedLogLines: Int
+    var now: Duration
+
+    var json: [UInt8] {
+        var writer = JSONWriter(reserving: 4096)
+        writer.object { writer in
+            writer.member("name", specification.name)
+            writer.member("state", machine.state(degraded: specification.degraded != nil).rawValue)
+            writer.key("generation")
+            writer.value(specification.generation)
+            writer.key("degraded")
+            writer.value(specification.degraded)
+            writer.key("pid")
+            writer.value(pid)
+            writer.key("log_lines_dropped")
+            writer.value(droppedLogLines)
+            writer.key("workers")
+            writer.array { writer in
+                for replica in machine.replicas { worker(replica, &writer) }
+            }
+        }
+        return writer.bytes
+    }
+
+    private func worker(_ replica: Replica, _ writer: inout JSONWriter) {
+        let observed = observations[replica.id] ?? ReplicaObservation()
+        writer.object { writer in
+            writer.member("name", replica.id.child)
+            writer.key("replica")
+            writer.value(replica.id.index)
+            writer.member("state", state(replica).rawValue)
+            writer.key("pid")
+            writer.optional(replica.pid)
+            writer.key("ready")
+            writer.value(state(replica) == .ready)
+            writer.key("restarts")
+            writer.value(max(0, replica.starts - 1))
+            writer.key("started_at")
+            writer.value(replica.pid == nil ? nil : observed.startedAt?.iso8601)
+            writer.key("breaker")
+            breaker(replica, &writer)
+            writer.key("last_exit")
+            lastExit(replica, observed, &writer)
+            writer.key("heartbeat_age")
+            writer.optional(replica.lastHeartbeat.map { (now - $0).seconds })
+            writer.key("memory_bytes")
+            writer.optional(observed.memoryBytes)
+            writer.key("cpu_seconds")
+            writer.optional(observed.cpuSeconds)
+            writer.key("rules_generation")
+            writer.optional(replica.rulesGeneration)
+            additions(replica, observed, &writer)
+        }
+    }
+
+    private func breaker(_ replica: Replica, _ writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("state", "closed")
+            writer.key("failures")
+            writer.value(replica.failuresInARow)
+            writer.key("until")
+            writer.null()
+        }
+    }
+
+    private func lastExit(_ replica: Replica, _ observed: ReplicaObservation, _ writer: inout JSONWriter) {
+        guard let exit = replica.lastExit else { return writer.null() }
+        writer.object { writer in
+            writer.key("code")
+            writer.value(exit.code)
+            writer.key("signal")
+            writer.optional(exit.signal)
+            writer.key("at")
+            writer.value(observed.lastExitAt?.iso8601)
+            writer.member("reason", exit.reason)
+        }
+    }
+
+    private func additions(_ replica: Replica, _ observed: ReplicaObservation, _ writer: inout JSONWriter) {
+        writer.key("progress")
+        writer.optional(replica.progress)
+        writer.key("control_errors")
+        writer.value(observed.badLines)
+        writer.key("stats")
+        writer.object { writer in
+            for (name, count) in replica.stats.sorted(by: { $0.key < $1.key }) {
+                writer.key(name)
+                writer.value(count)
+            }
+        }
+        writer.key("log")
+        writer.array { writer in
+            for line in observed.log { writer.value(line) }
+        }
+    }
+
+    private func state(_ replica: Replica) -> ReplicaState { machine.state(of: replica) }
+}
+
+/// A worker's state as the status shows it.
+enum ReplicaState: String, Sendable, CaseIterable {
+    case waiting, starting, ready, backoff, open
+    case halfOpen = "half_open"
+    case draining, stopped, failed
+}
+
+/// The tree's state as the status shows it.
+enum TreeState: String, Sendable {
+    case starting, ready, degraded, draining
+}
+
+extension TreeStateMachine {
+    /// A job that is done counts as ready until the tree stops.
+    func state(of replica: Replica) -> ReplicaState {
+        switch replica.phase {
+        case .waiting: .waiting
+        case .spawning: .starting
+        case .running: replica.isReady ? .ready : .starting
+        case .stopping, .clearing: .draining
+        case .backoff: .backoff
+        case .ended(success: false): .failed
+        case .ended(success: true):
+            children[replica.position].kind == .job && treeStop == nil ? .ready : .stopped
+        }
+    }
+
+    func state(degraded: Bool) -> TreeState {
+        if treeStop != nil { return .draining }
+        if degraded || replicas.contains(where: \.isAmiss) { return .degraded }
+        if replicas.allSatisfy(\.countsAsReady) { return .ready }
+        return hasBeenReady ? .degraded : .starting
+    }
+}
+
+extension Replica {
+    fileprivate var isAmiss: Bool {
+        if case .backoff = phase { true } else { hasFailed }
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func optional(_ integer: (some BinaryInteger)?) {
+        if let integer { value(integer) } else { null() }
+    }
+
+    /// Three decimals are enough for seconds.
+    fileprivate mutating func optional(_ seconds: Double?) {
+        guard let seconds else { return null() }
+        raw("\((seconds * 1000).rounded() / 1000)".utf8)
+    }
+}

@@ -1,0 +1,98 @@
+internal import Glibc
+
+/// Local sockets named by a path of any length: the kernel takes 107 bytes, so a longer path is reached through its
+/// folder's descriptor in `/proc`.
+enum UnixSocket {
+    private static let maximumPathBytes = 107
+
+    /// Listens; a socket that a dead supervisor left behind is replaced. Only the owner may connect.
+    static func listen(at path: String) throws -> Descriptor {
+        try removeStale(path)
+        let descriptor = try open(nonBlocking: true)
+        // Linux takes the mode of the file from the socket's own, so there is no moment at which others may connect.
+        fchmod(descriptor.number, 0o600)
+        try withAddress(path) { address, length in
+            guard bind(descriptor.number, address, length) == 0 else {
+                throw SupervisionError.system("cannot listen at \(path)")
+            }
+        }
+        chmod(path, 0o600)
+        guard Glibc.listen(descriptor.number, 16) == 0 else {
+            throw SupervisionError.system("cannot listen at \(path)")
+        }
+        return descriptor
+    }
+
+    static func accept(_ listener: Descriptor) -> Descriptor? {
+        let number = Glibc.accept(listener.number, nil, nil)
+        guard number >= 0 else { return nil }
+        let descriptor = Descriptor(number)
+        descriptor.setCloseOnExec()
+        descriptor.setNonBlocking()
+        return descriptor
+    }
+
+    /// - Throws: ``SupervisionError`` with code `unavailable` when nobody listens there.
+    static func connect(to path: String) throws -> Descriptor {
+        let descriptor = try open(nonBlocking: false)
+        try withAddress(path) { address, length in
+            guard Glibc.connect(descriptor.number, address, length) != 0 else { return }
+            if errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR {
+                throw SupervisionError("no supervisor answers at \(path)", code: .unavailable)
+            }
+            throw SupervisionError.system("cannot reach the supervisor at \(path)")
+        }
+        return descriptor
+    }
+
+    private static func open(nonBlocking: Bool) throws -> Descriptor {
+        let flags = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | (nonBlocking ? SOCK_NONBLOCK.rawValue : 0)
+        let number = socket(AF_UNIX, Int32(flags), 0)
+        guard number >= 0 else { throw SupervisionError.system("no local socket") }
+        return Descriptor(number)
+    }
+
+    private static func removeStale(_ path: String) throws {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw SupervisionError("\(path) is in the way: it is not a socket", code: .system)
+        }
+        unlink(path)
+    }
+
+    private static func withAddress(
+        _ path: String,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> Void
+    ) throws {
+        guard path.utf8.count > maximumPathBytes else { return try withShortAddress(path, body) }
+        let slash = path.lastIndex(of: "/")
+        let folder = slash.map { String(path[..<$0]) } ?? "."
+        let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+        let number = Glibc.open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard number >= 0 else {
+            let code: SupervisionError.Code = errno == ENOENT ? .unavailable : .system
+            throw SupervisionError("cannot open \(folder): \(String(cString: strerror(errno)))", code: code)
+        }
+        let held = Descriptor(number)
+        try withShortAddress("/proc/self/fd/\(held.number)/\(name)", body)
+        withExtendedLifetime(held) {}
+    }
+
+    private static func withShortAddress(
+        _ path: String,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> Void
+    ) throws {
+        guard path.utf8.count <= maximumPathBytes else {
+            throw SupervisionError("the name of the socket \(path) is too long", code: .system)
+        }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        try withUnsafePointer(to: address) { pointer in
+            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                try body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+internal import CProcess
+internal import Glibc
+internal import Model
+
+/// Runs a tree: one loop on one thread that starts and reaps children, hears them, and answers who asks.
+///
+/// All judgement is ``TreeStateMachine``'s; here its actions are performed and the world is told back to it as events.
+/// Forking and reaping happen on this one thread, so that no exit can be seen before its child is known, and so that
+/// the children's parent-death signal fires only when the supervisor itself dies. It reaps every child of the
+/// process: nothing else in it may start processes and wait for them.
+package final class SupervisorProcess {
+    private let tree: TreeSpecification
+    private let children: [String: ChildSpecification]
+    private let signals: Descriptor
+    private let sink: LogSink
+    private let logs: LogReader
+    private let status: StatusServer
+    private var machine: TreeStateMachine
+    private var processes: [ReplicaID: ChildProcess] = [:]
+    private var probes = ProbeRunner()
+    private var observations: [ReplicaID: ReplicaObservation] = [:]
+    private var exitCode: Int32?
+
+    /// ``Signals/prepare()`` must have been called at the start of the process, and the data folder locked.
+    ///
+    /// - Throws: ``SupervisionError`` for a tree that cannot be run, and when the status socket cannot be opened.
+    package init(_ tree: TreeSpecification) throws {
+        try tree.validate()
+        self.tree = tree
+        children = Dictionary(uniqueKeysWithValues: tree.children.map { ($0.name, $0) })
+        let number = cf_signals_open()
+        guard number >= 0 else { throw SupervisionError.system("cannot read signals") }
+        signals = Descriptor(number)
+        if getpid() != 1, cf_become_subreaper() != 0 {
+            throw SupervisionError.system("cannot adopt orphans")
+        }
+        status = try StatusServer(path: tree.statusSocket)
+        sink = LogSink(tree.log)
+        logs = try LogReader(sink: sink)
+        machine = TreeStateMachine(
+            tree.children,
+            stopTimeout: tree.stopTimeout,
+            seed: UInt64.random(in: 0...UInt64.max)
+        )
+    }
+
+    /// Starts the tree and returns once nothing of it is left.
+    ///
+    /// - Returns: the exit code for the process: 0 after a clean stop or when every child is done, 1 when every child
+    ///   has ended and some failed, 75 when the stop had to be forced, 78 or 70 when a critical child failed for good
+    ///   (78 when that was its exit code).
+    package func run() -> Int32 {
+        announce()
+        handle(.begin)
+        while exitCode == nil { turn() }
+        return finish(exitCode!)
+    }
+
+    private func announce() {
+        var fields: [String: LogField] = [
+            "tree": .text(tree.name), "pid": .integer(Int64(getpid())), "generation": .integer(Int64(tree.generation)),
+        ]
+        if let degraded = tree.degraded { fields["degraded"] = .text(degraded) }
+        sink.write(
+            TreeLogLine(
+                level: tree.degraded == nil ? .info : .warning,
+                message: "supervisor started",
+                fields: fields
+            )
+        )
+    }
+
+    private func finish(_ code: Int32) -> Int32 {
+        let killed = AdoptedProcesses.endAll(signals: signals)
+        if killed {
+            sink.write(TreeLogLine(level: .warning, message: "processes that children left behind were killed"))
+        }
+        status.close()
+        logs.close(within: LogReader.afterExit)
+        sink.close(within: .milliseconds(500))
+        return killed && code == 0 ? ExitCode.forced : code
+    }
+
+    // MARK: The loop
+
+    /// One turn: wait until something happens or is due, and tell the state machine.
+    private func turn() {
+        let controls = processes.values.filter { $0.control.descriptor != nil }.map(\.id)
+        let connecting = probes.polled
+        var polled = [pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0)]
+        polled += controls.map { id in
+            let control = processes[id]!.control
+            let events = control.wantsToWrite ? POLLIN | POLLOUT : POLLIN
+            return pollfd(fd: control.descriptor!.number, events: Int16(events), revents: 0)
+        }
+        polled += connecting.map(\.entry)
+        polled += status.polled
+        guard poll(&polled, nfds_t(polled.count), waitLimit) >= 0 || errno == EINTR else { return }
+
+        for (index, id) in controls.enumerated() where polled[1 + index].revents != 0 { hear(id) }
+        let firstProbe = 1 + controls.count
+        for (index, probe) in connecting.enumerated() where polled[firstProbe + index].revents != 0 {
+            if let outcome = probes.answered(probe.id) { handle(.probed(outcome.id, healthy: outcome.healthy)) }
+        }
+        if polled[0].revents != 0 { readSignals() }
+        let now = Clock.monotonic
+        for outcome in probes.expire(at: now) { handle(.probed(outcome.id, healthy: outcome.healthy)) }
+        checkGroups()
+        if let due = machine.nextDeadline, due <= now { handle(.tick) }
+        status.serve(polled.dropFirst(firstProbe + connecting.count), at: now, answer: answer)
+    }
+
+    /// In milliseconds, for `poll`.
+    private var waitLimit: Int32 {
+        let now = Clock.monotonic
+        // The end of a group whose members have other parents is seen only by looking.
+        let groups: Duration? = processes.values.contains(where: \.leaderReaped) ? now + .milliseconds(20) : nil
+        let due = [machine.nextDeadline, probes.nextDeadline, status.nextDeadline, groups].compactMap { $0 }.min()
+        return due.map { Int32(clamping: max(0, ($0 - now).millisecondsRoundedUp)) } ?? -1
+    }
+
+    private func readSignals() {
+        while true {
+            switch cf_signals_next(signals.number) {
+            case 0: return reap()
+            case Signals.terminate, Signals.interrupt: handle(.stopRequested)
+            case Signals.hangUp:
+                sink.write(TreeLogLine(level: .info, message: "SIGHUP: there is nothing to reload"))
+            default: break
+            }
+        }
+    }
+
+    // MARK: Children
+
+    private func hear(_ id: ReplicaID) {
+        guard var process = processes.removeValue(forKey: id) else { return }
+        process.control.flush()
+        let bad = process.control.badLines
+        let messages = process.control.receive()
+        if bad == 0 && process.control.badLines > 0 {
+            sink.write(
+                TreeLogLine(
+                    level: .warning,
+                    message: "wrote lines to its control channel that are no messages; they are counted",
+                    replica: id
+                )
+            )
+        }
+        observations[id, default: ReplicaObservation()].badLines += process.control.badLines - bad
+        processes[id] = process
+        for message in messages { handle(.said(id, message)) }
+    }
+
+    /// Reaps all that ended, adopted orphans too, before judging any of it: a group is looked at only when its
+    /// zombies are gone.
+    private func reap() {
+        var ended: [(pid: Int32, status: ExitStatus)] = []
+        var status: Int32 = 0
+        while true {
+            let pid = cf_reap(&status)
+            guard pid > 0 else { break }
+            ended.append((pid, ExitStatus(waitStatus: status)))
+        }
+        let leaders = Dictionary(
+            processes.values.filter { !$0.leaderReaped }.map { ($0.pid, $0.id) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        for (pid, status) in ended {
+            if let id = leaders[pid] {
+                leaderEnded(id, status)
+            } else if let outcome = probes.ended(pid: pid, status) {
+                handle(.probed(outcome.id, healthy: outcome.healthy))
+            }
+        }
+    }
+
+    private func leaderEnded(_ id: ReplicaID, _ status: ExitStatus) {
+        // What it said last counts: it may have become ready a moment before.
+        hear(id)
+        guard var process = processes[id] else { return }
+        process.leaderReaped = true
+        let groupRemains = process.groupRemains
+        processes[id] = groupRemains ? process : nil
+        observations[id, default: ReplicaObservation()].lastExitAt = Clock.wall
+        logs.processEnded(pid: process.pid)
+        probes.cancel(id)
+        handle(.exited(id, status, groupRemains: groupRemains))
+    }
+
+    private func checkGroups() {
+        for process in processes.values where process.leaderReaped && !process.groupRemains {
+            processes[process.id] = nil
+            handle(.groupGone(process.id))
+        }
+    }
+
+    // MARK: Events in, actions out
+
+    private func handle(_ event: TreeEvent) {
+        var actions = machine.handle(event, at: Clock.monotonic)[...]
+        while let action = actions.popFirst() {
+            guard let answer = perform(action) else { continue }
+            actions += machine.handle(answer, at: Clock.monotonic)
+        }
+    }
+
+    /// - Returns: what came of it, where that is known at once.
+    private func perform(_ action: TreeAction) -> TreeEvent? {
+        switch action {
+        case .spawn(let id): return spawn(id)
+        case .send(let id, let message): processes[id]?.control.send(message)
+        case .signalGroup(let id, let signal): processes[id]?.signalGroup(signal)
+        case .probe(let id):
+            guard let child = children[id.child] else { return nil }
+            return probes.begin(id, of: child, at: Clock.monotonic).map { .probed($0.id, healthy: $0.healthy) }
+        case .log(let line): sink.write(line)
+        case .end(let code): exitCode = code
+        }
+        return nil
+    }
+
+    private func spawn(_ id: ReplicaID) -> TreeEvent? {
+        guard let child = children[id.child] else { return nil }
+        do {
+            let process = try ChildProcess.start(id, child, logs: logs)
+            processes[id] = process
+            observations[id, default: ReplicaObservation()].startedAt = Clock.wall
+            return .started(id, pid: process.pid)
+        } catch {
+            observations[id, default: ReplicaObservation()].lastExitAt = Clock.wall
+            return .spawnFailed(id, code: error.code, reason: error.reason)
+        }
+    }
+
+    // MARK: Status
+
+    private func answer(_ request: [UInt8]) -> [UInt8] {
+        guard let document = try? JSONDocument(request), let type = document.root["type"]?.string else {
+            return Self.refusal("a request is a JSON object with a type")
+        }
+        switch type {
+        case "status": return report().json
+        default: return Self.refusal("unknown request '\(type)'")
+        }
+    }
+
+    private func report() -> StatusReport {
+        var seen = observations
+        for replica in machine.replicas {
+            var observed = seen[replica.id] ?? ReplicaObservation()
+            if let pid = replica.pid {
+                observed.memoryBytes = ProcessUsage.memoryBytes(pid: pid)
+                observed.cpuSeconds = ProcessUsage.cpuSeconds(pid: pid)
+            }
+            observed.log = logs.tail(replica.id)
+            seen[replica.id] = observed
+        }
+        return StatusReport(
+            specification: tree,
+            machine: machine,
+            observations: seen,
+            pid: getpid(),
+            droppedLogLines: sink.dropped,
+            now: Clock.monotonic
+        )
+    }
+
+    private static func refusal(_ reason: String) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { $0.member("error", reason) }
+        return writer.bytes
+    }
+}

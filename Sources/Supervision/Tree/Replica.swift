@@ -1,0 +1,133 @@
+internal import Model
+
+/// The state of one process of the tree. ``TreeStateMachine`` moves it; it decides nothing about others.
+struct Replica: Sendable {
+    enum Phase: Sendable, Equatable {
+        /// For its dependencies, or for its turn.
+        case waiting
+        /// A spawn was ordered and not yet answered.
+        case spawning
+        /// The leader lives.
+        case running
+        /// It was told to end; ``Replica/stop`` says how.
+        case stopping
+        /// The leader ended by itself, and the rest of its group was killed and is awaited.
+        case clearing
+        case backoff(until: Duration)
+        /// For good, with success or without.
+        case ended(success: Bool)
+    }
+
+    /// A stop under way: drain, then SIGTERM, then SIGKILL to the group.
+    struct Stop: Sendable, Equatable {
+        enum Purpose: Sendable, Equatable {
+            /// The whole tree ends.
+            case tree
+            /// It took too long to become ready.
+            case startTimeout
+            /// A dependency that propagates its restarts is being restarted.
+            case knockOn
+        }
+
+        var purpose: Purpose
+        /// When SIGTERM is due; `nil` once it was sent.
+        var terminateAt: Duration?
+        var killAt: Duration
+        var killed = false
+    }
+
+    /// What the last end of the process looked like.
+    struct LastExit: Sendable, Equatable {
+        var code: Int32
+        var signal: Int32?
+        var reason: String
+    }
+
+    /// Counts of a probe since the process started.
+    struct Probing: Sendable, Equatable {
+        var nextAt: Duration?
+        var successesInARow = 0
+        var failuresInARow = 0
+    }
+
+    let id: ReplicaID
+    /// The child's position in the tree.
+    let position: Int
+    var phase: Phase = .waiting
+    var pid: Int32?
+    var stop: Stop?
+    var isReady = false
+    var readySince: Duration?
+    /// Whether this incarnation has been ready at any time.
+    var hasBeenReady = false
+    /// Whether it speaks `chaffinch-child/1`.
+    var speaks = false
+    /// It was found to be unwanted between the order to spawn it and the answer.
+    var stopOnceStarted: Stop.Purpose?
+    var startDeadline: Duration?
+    /// When a command without a probe counts as ready.
+    var readyByAgeAt: Duration?
+    var probing = Probing()
+    /// Dependencies hold back the first start only; a crash of a dependency later is no reason not to restart.
+    var passedGate = false
+    var starts = 0
+    /// Failures since it last was ready for long.
+    var failuresInARow = 0
+    var backoff: Backoff
+    var lastExit: LastExit?
+    var lastHeartbeat: Duration?
+    var progress: UInt64?
+    var stats: [String: Int64] = [:]
+    var rulesGeneration: Int64?
+
+    init(id: ReplicaID, position: Int, backoff: Backoff) {
+        self.id = id
+        self.position = position
+        self.backoff = backoff
+    }
+
+    /// Whether a process of this replica may exist.
+    var hasProcess: Bool {
+        switch phase {
+        case .spawning, .running, .stopping, .clearing: true
+        case .waiting, .backoff, .ended: false
+        }
+    }
+
+    var hasEnded: Bool {
+        if case .ended = phase { true } else { false }
+    }
+
+    var hasFailed: Bool { phase == .ended(success: false) }
+
+    /// The earliest time at which something is due.
+    var nextDeadline: Duration? {
+        switch phase {
+        case .backoff(let until): until
+        case .running:
+            [isReady ? nil : startDeadline, readyByAgeAt, probing.nextAt].compactMap { $0 }.min()
+        case .stopping:
+            stop.flatMap { stop in
+                [stop.terminateAt, stop.killed ? nil : stop.killAt].compactMap { $0 }.min()
+            }
+        case .waiting, .spawning, .clearing, .ended: nil
+        }
+    }
+
+    /// Forgets what belongs to one process.
+    mutating func forgetProcess() {
+        pid = nil
+        stop = nil
+        isReady = false
+        readySince = nil
+        hasBeenReady = false
+        speaks = false
+        stopOnceStarted = nil
+        startDeadline = nil
+        readyByAgeAt = nil
+        probing = Probing()
+        lastHeartbeat = nil
+        progress = nil
+        stats = [:]
+    }
+}

@@ -1,0 +1,164 @@
+internal import Model
+
+/// What follows when a process ends that nobody told to: restart, rest, or the end of the tree.
+extension TreeStateMachine {
+    mutating func exited(_ index: Int, _ status: ExitStatus, groupRemains: Bool, _ now: Duration) {
+        let id = replicas[index].id
+        switch replicas[index].phase {
+        case .running:
+            note(status, index)
+            replicas[index].phase = .clearing
+            if groupRemains { act(.signalGroup(id, Signals.kill)) }
+        case .stopping:
+            note(status, index)
+            if groupRemains, replicas[index].stop?.terminateAt != nil {
+                replicas[index].stop?.terminateAt = nil
+                act(.signalGroup(id, Signals.terminate))
+            }
+        default: return
+        }
+        if !groupRemains { groupGone(index, now) }
+    }
+
+    private mutating func note(_ status: ExitStatus, _ index: Int) {
+        let stop = replicas[index].stop
+        let reason = stop?.purpose == .startTimeout ? "start timed out (\(status))" : status.description
+        replicas[index].lastExit = Replica.LastExit(code: status.code, signal: status.signal, reason: reason)
+    }
+
+    mutating func groupGone(_ index: Int, _ now: Duration) {
+        switch replicas[index].phase {
+        case .clearing: afterUnwantedEnd(index, now)
+        case .stopping: afterStop(index, replicas[index].stop?.purpose ?? .tree, now)
+        default: break
+        }
+    }
+
+    /// A stop that was asked for is over.
+    mutating func afterStop(_ index: Int, _ purpose: Replica.Stop.Purpose, _ now: Duration) {
+        log(.info, "stopped", index, exitFields(index))
+        if treeStop != nil {
+            finish(index, success: true)
+        } else {
+            switch purpose {
+            case .tree: finish(index, success: true)
+            case .startTimeout: restartOrRest(index, succeeded: false, now)
+            case .knockOn: afterKnockOn(index)
+            }
+        }
+    }
+
+    mutating func afterUnwantedEnd(_ index: Int, _ now: Duration) {
+        let child = specification(index)
+        let exit = replicas[index].lastExit
+        let succeeded = exit.map { $0.signal == nil && child.successExit.contains($0.code) } ?? false
+        if treeStop != nil {
+            log(.info, "ended", index, exitFields(index))
+            return finish(index, success: succeeded)
+        }
+        if let exit, exit.signal == nil, !succeeded, child.noRestartExit.contains(exit.code) {
+            log(
+                .error,
+                "ended with code \(exit.code), which a restart would not mend: it stays down",
+                index,
+                exitFields(index)
+            )
+            return fail(index, now)
+        }
+        restartOrRest(index, succeeded: succeeded, now)
+    }
+
+    private mutating func restartOrRest(_ index: Int, succeeded: Bool, _ now: Duration) {
+        let child = specification(index)
+        switch child.restart {
+        case _ where child.kind == .job && succeeded:
+            log(.info, "is done", index, exitFields(index))
+            finish(index, success: true)
+        case .transient where succeeded, .temporary where succeeded:
+            log(.info, "ended", index, exitFields(index))
+            finish(index, success: true)
+        case .temporary:
+            log(.error, "failed and is not to be restarted", index, exitFields(index))
+            fail(index, now)
+        case .permanent, .transient: restart(index, now)
+        }
+    }
+
+    private mutating func restart(_ index: Int, _ now: Duration) {
+        let child = specification(index)
+        if let since = replicas[index].readySince, now - since >= child.backoffResetAfter {
+            replicas[index].failuresInARow = 0
+            replicas[index].backoff.reset()
+        }
+        let atOnce = replicas[index].hasBeenReady && replicas[index].failuresInARow == 0
+        let wait = atOnce ? .zero : replicas[index].backoff.next(random: randomShare())
+        replicas[index].failuresInARow += 1
+        var fields = exitFields(index)
+        fields["restart_in"] = .text(wait.brief)
+        log(.warning, "ended and will be restarted", index, fields)
+        replicas[index].forgetProcess()
+        replicas[index].phase = .backoff(until: now + wait)
+        if child.propagate { knockOn(from: replicas[index].position, now) }
+    }
+
+    /// Rest-for-one: all that depend on it leave, and return after it.
+    private mutating func knockOn(from position: Int, _ now: Duration) {
+        for index in dependantReplicas(of: position) {
+            switch replicas[index].phase {
+            case .running: beginStop(index, .knockOn, now)
+            case .spawning: replicas[index].stopOnceStarted = .knockOn
+            case .waiting: replicas[index].passedGate = false
+            case .backoff:
+                replicas[index].passedGate = false
+            case .stopping where replicas[index].stop?.purpose == .startTimeout:
+                replicas[index].passedGate = false
+            case .clearing: replicas[index].passedGate = false
+            case .stopping, .ended: break
+            }
+        }
+    }
+
+    /// A bystander returns unless it never does.
+    private mutating func afterKnockOn(_ index: Int) {
+        if specification(index).restart == .temporary { return finish(index, success: true) }
+        replicas[index].forgetProcess()
+        replicas[index].passedGate = false
+        replicas[index].phase = .waiting
+    }
+
+    private mutating func finish(_ index: Int, success: Bool) {
+        replicas[index].forgetProcess()
+        replicas[index].phase = .ended(success: success)
+        endIfAllEnded()
+    }
+
+    private mutating func fail(_ index: Int, _ now: Duration) {
+        let code = replicas[index].lastExit?.code ?? 1
+        finish(index, success: false)
+        if specification(index).critical, treeStop == nil {
+            log(.error, "the tree stops because \(replicas[index].id) is critical to it", nil)
+            // Only EX_CONFIG has a meaning beyond the child; every other end of a critical child is our failure.
+            beginTreeStop(now, code: code == 78 ? 78 : 70)
+        }
+    }
+
+    /// A tree in which nothing lives and nothing will ever start has done its work.
+    private mutating func endIfAllEnded() {
+        guard treeStop == nil, replicas.allSatisfy(\.hasEnded) else { return }
+        guard !replicas.contains(where: { $0.hasFailed && specification(of: $0).critical }) else { return }
+        let failed = replicas.filter(\.hasFailed).map(\.id.description)
+        if failed.isEmpty {
+            log(.info, "every child is done")
+        } else {
+            log(.error, "every child has ended", nil, ["failed": .text(failed.joined(separator: " "))])
+        }
+        end(failed.isEmpty ? 0 : 1)
+    }
+
+    private func specification(of replica: Replica) -> ChildSpecification { children[replica.position] }
+
+    private func exitFields(_ index: Int) -> [String: LogField] {
+        guard let exit = replicas[index].lastExit else { return [:] }
+        return ["reason": .text(exit.reason), "code": .integer(Int64(exit.code))]
+    }
+}

@@ -1,0 +1,166 @@
+internal import Model
+
+/// Starting, becoming ready, and what a process says meanwhile.
+extension TreeStateMachine {
+    /// A command with neither probe nor `hello` is ready once it has lived so long.
+    static let readyByAge = Duration.seconds(1)
+
+    mutating func startWhatMay(_ now: Duration) {
+        for position in graph.startOrder {
+            for index in replicas.indices where replicas[index].position == position {
+                guard replicas[index].phase == .waiting, mayStart(index) else { continue }
+                replicas[index].passedGate = true
+                replicas[index].phase = .spawning
+                replicas[index].starts += 1
+                act(.spawn(replicas[index].id))
+            }
+        }
+    }
+
+    private func mayStart(_ index: Int) -> Bool {
+        let child = specification(index)
+        // With `propagate` the dependants must have left before it returns.
+        if child.propagate,
+            dependantReplicas(of: replicas[index].position).contains(where: { replicas[$0].leavesForKnockOn })
+        {
+            return false
+        }
+        if replicas[index].passedGate { return true }
+        return graph.dependencies[replicas[index].position].allSatisfy { dependency in
+            let condition = child.dependsOn[children[dependency].name] ?? .ready
+            return replicas(of: dependency).allSatisfy { $0.satisfies(condition) }
+        }
+    }
+
+    mutating func started(_ index: Int, pid: Int32, _ now: Duration) {
+        guard replicas[index].phase == .spawning else { return }
+        let child = specification(index)
+        replicas[index].phase = .running
+        replicas[index].pid = pid
+        replicas[index].startDeadline = now + child.startTimeout
+        if child.kind == .command {
+            if child.probe != nil {
+                replicas[index].probing.nextAt = now + .milliseconds(50)
+            } else {
+                replicas[index].readyByAgeAt = now + Self.readyByAge
+            }
+        }
+        log(.info, "started", index)
+        if let purpose = replicas[index].stopOnceStarted { beginStop(index, purpose, now) }
+    }
+
+    mutating func spawnFailed(_ index: Int, code: Int32, reason: String, _ now: Duration) {
+        guard replicas[index].phase == .spawning else { return }
+        replicas[index].lastExit = Replica.LastExit(code: code, signal: nil, reason: reason)
+        if replicas[index].stopOnceStarted != nil {
+            afterStop(index, replicas[index].stopOnceStarted!, now)
+        } else {
+            afterUnwantedEnd(index, now)
+        }
+    }
+
+    mutating func said(_ index: Int, _ message: ChildMessage, _ now: Duration) {
+        guard replicas[index].phase == .running || replicas[index].phase == .stopping else { return }
+        switch message {
+        case .hello:
+            replicas[index].speaks = true
+            replicas[index].readyByAgeAt = nil
+            replicas[index].probing.nextAt = nil
+        case .ready:
+            replicas[index].speaks = true
+            if specification(index).kind == .job {
+                // A job is ready when it is done; saying so earlier tells that it is well and at work.
+                replicas[index].startDeadline = nil
+            } else {
+                becameReady(index, now)
+            }
+        case .heartbeat(_, let progress):
+            replicas[index].lastHeartbeat = now
+            replicas[index].progress = progress
+        case .extend(let milliseconds): extend(index, by: .milliseconds(milliseconds), now)
+        case .draining: log(.debug, "is draining", index)
+        case .stats(let counters): replicas[index].stats = counters
+        case .generation(let rules, let ok, let error):
+            if ok { replicas[index].rulesGeneration = rules }
+            if let error {
+                log(.warning, "refused a generation", index, ["rules": .integer(rules), "error": .text(error)])
+            }
+        }
+    }
+
+    private mutating func extend(_ index: Int, by time: Duration, _ now: Duration) {
+        switch replicas[index].phase {
+        case .running:
+            replicas[index].startDeadline = replicas[index].startDeadline.map { max($0, now + time) }
+        case .stopping:
+            // Within what the stop may take as a whole.
+            guard let stop = replicas[index].stop, let due = stop.terminateAt else { return }
+            replicas[index].stop?.terminateAt = min(max(due, now + time), stop.killAt)
+        default: break
+        }
+    }
+
+    mutating func probed(_ index: Int, healthy: Bool, _ now: Duration) {
+        guard replicas[index].phase == .running, !replicas[index].speaks, let probe = specification(index).probe
+        else { return }
+        if healthy {
+            replicas[index].probing.successesInARow += 1
+            replicas[index].probing.failuresInARow = 0
+            if !replicas[index].isReady && replicas[index].probing.successesInARow >= probe.successes {
+                becameReady(index, now)
+            }
+        } else {
+            replicas[index].probing.successesInARow = 0
+            replicas[index].probing.failuresInARow += 1
+            if replicas[index].isReady && replicas[index].probing.failuresInARow >= probe.failures {
+                replicas[index].isReady = false
+                replicas[index].readySince = nil
+                log(.warning, "is not ready any more: its probe fails", index)
+            }
+        }
+        replicas[index].probing.nextAt = now + (replicas[index].hasBeenReady ? probe.every : probe.everyAtStart)
+    }
+
+    mutating func runningTimePassed(_ index: Int, _ now: Duration) {
+        if let due = replicas[index].readyByAgeAt, due <= now { becameReady(index, now) }
+        if let due = replicas[index].probing.nextAt, due <= now {
+            replicas[index].probing.nextAt = nil
+            act(.probe(replicas[index].id))
+        }
+        if !replicas[index].isReady, let deadline = replicas[index].startDeadline, deadline <= now {
+            log(.error, "was not ready in time; it is ended and tried again", index)
+            beginStop(index, .startTimeout, now)
+        }
+    }
+
+    private mutating func becameReady(_ index: Int, _ now: Duration) {
+        guard replicas[index].phase == .running, !replicas[index].isReady else { return }
+        replicas[index].isReady = true
+        replicas[index].readySince = now
+        replicas[index].hasBeenReady = true
+        replicas[index].startDeadline = nil
+        replicas[index].readyByAgeAt = nil
+        log(.info, "is ready", index)
+    }
+}
+
+extension Replica {
+    fileprivate func satisfies(_ condition: ChildSpecification.Condition) -> Bool {
+        switch condition {
+        case .started: phase == .running || phase == .ended(success: true)
+        case .ready: countsAsReady
+        }
+    }
+
+    fileprivate var leavesForKnockOn: Bool { hasProcess && (stop?.purpose ?? stopOnceStarted) == .knockOn }
+}
+
+extension ChildSpecification.Probe {
+    /// Denser until the child is ready for the first time, since others wait for it.
+    fileprivate var everyAtStart: Duration {
+        switch check {
+        case .tcp: min(every, .milliseconds(200))
+        case .exec: min(every, .seconds(1))
+        }
+    }
+}

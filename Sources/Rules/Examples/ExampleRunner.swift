@@ -1,0 +1,101 @@
+internal import Model
+package import PipelineFile
+
+/// How an example of a rule file went.
+package struct ExampleResult: Sendable, Equatable {
+    /// The file's name as diagnostics show it.
+    package var file: String
+    package var parser: String
+    /// From 1, in the order of the file.
+    package var number: Int
+    package var mark: SourceMark
+    package var passed: Bool
+    /// What the example says, and what the rule made of it: a line for every field.
+    package var expected: [String]
+    package var got: [String]
+
+    /// `ok   parsers/gold.yaml:41 gold-desk #1`, or `FAIL …`.
+    package var line: String { "\(passed ? "ok  " : "FAIL") \(file):\(mark.line) \(parser) #\(number)" }
+
+    /// What is expected and missing (`-`) and what came instead (`+`), among what agrees.
+    package var diff: [String] {
+        var lines: [String] = []
+        let difference = got.difference(from: expected)
+        var removed: Set<Int> = []
+        var inserted: Set<Int> = []
+        for change in difference {
+            switch change {
+            case .remove(let offset, _, _): removed.insert(offset)
+            case .insert(let offset, _, _): inserted.insert(offset)
+            }
+        }
+        var (left, right) = (0, 0)
+        while left < expected.count || right < got.count {
+            if removed.contains(left) {
+                lines.append("- " + expected[left])
+                left += 1
+            } else if inserted.contains(right) {
+                lines.append("+ " + got[right])
+                right += 1
+            } else {
+                lines.append("  " + expected[left])
+                left += 1
+                right += 1
+            }
+        }
+        return lines
+    }
+
+    /// The failure as a diagnostic says it.
+    var problem: String {
+        "example \(number) fails:" + diff.map { "\n    \($0)" }.joined()
+    }
+}
+
+/// Runs an example on the rule whose file it stands in.
+enum ExampleRunner {
+    static func run(_ example: RuleExample, on parser: RuleParser) -> ExampleResult {
+        var text = Normalizer(parser.head.normalization).normalize(example.text)
+        let isShutOut = parser.head.gate.map { !$0.admits(text.folded) } ?? false
+        let verdict = isShutOut ? Verdict.notTaken : parser.parse(text.bytes)
+        let type = parser.head.record
+        let (expected, got): ([String], [String])
+        if case .records(let records) = example.expectation, case .records(let drafts) = verdict {
+            let outline = RecordOutline(type: type)
+            expected = records.enumerated().flatMap { outline.lines($1, number: $0 + 1) }
+            got = drafts.enumerated().flatMap { outline.lines($1, number: $0 + 1, beside: records) }
+        } else {
+            expected = Self.lines(example.expectation, type)
+            got = isShutOut ? ["none: its gate shuts it out"] : Self.lines(verdict, type)
+        }
+        let isNone = if case .none = example.expectation { true } else { false }
+        let madeNone = if case .records = verdict { false } else { true }
+        return ExampleResult(
+            file: parser.file,
+            parser: parser.head.id,
+            number: example.number,
+            mark: example.node.mark,
+            passed: isNone ? madeNone : !madeNone && expected == got,
+            expected: expected,
+            got: got
+        )
+    }
+
+    private static func lines(_ expectation: RuleExample.Expectation, _ type: RecordType) -> [String] {
+        switch expectation {
+        case .none: ["none"]
+        case .records(let records):
+            records.enumerated().flatMap { RecordOutline(type: type).lines($1, number: $0 + 1) }
+        }
+    }
+
+    private static func lines(_ verdict: Verdict, _ type: RecordType) -> [String] {
+        switch verdict {
+        case .notTaken: ["none: not taken"]
+        case .failed(let failure): ["none: \(failure)"]
+        case .abandoned(let step): ["none: a pattern of '\(step)' ran into the step limit"]
+        case .records(let drafts):
+            drafts.enumerated().flatMap { RecordOutline(type: type).lines($1, number: $0 + 1, beside: []) }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+internal import Model
+internal import PipelineFile
+
+/// Reads one rule file into a rule that can run, and reports everything that is wrong with it.
+struct RuleFileReader {
+    let file: SourceFile
+    let records: [RecordType]
+    let channels: [ChannelName]
+    /// The compiled `check:` of each record type, by its name.
+    let recordChecks: [String: [Expression]]
+    var diagnostics = Diagnostics()
+    var patterns: PatternCompiler
+
+    /// What a file came to.
+    enum Result {
+        case parser(RuleParser)
+        /// A file of the last resort, which no text is tried on here.
+        case headOnly(RuleHead)
+        /// Reported in ``diagnostics``.
+        case broken(id: String?)
+    }
+
+    init(
+        file: SourceFile,
+        records: [RecordType],
+        channels: [ChannelName],
+        recordChecks: [String: [Expression]],
+        limits: MatchLimits
+    ) {
+        self.file = file
+        self.records = records
+        self.channels = channels
+        self.recordChecks = recordChecks
+        patterns = PatternCompiler(limits: limits)
+    }
+
+    mutating func read() -> Result {
+        guard let root = YAMLParser.parse(file, into: &diagnostics) else { return .broken(id: nil) }
+        let id = root.value("parser")?.scalar
+        guard var map = MappingReader(root, what: "a rule file", diagnostics: &diagnostics) else {
+            return .broken(id: nil)
+        }
+        switch readEngine(&map) {
+        case .regex:
+            let parser = readRegex(&map)
+            guard let parser, !diagnostics.hasErrors else { return .broken(id: id) }
+            return .parser(parser)
+        case .openai:
+            let engine = map.key("engine") ?? root
+            diagnostics.warning("engine 'openai' is read but not tried yet", at: engine)
+            let head = readHead(&map, engine: .openai)
+            _ = map.optional("instructions")
+            map.finish(&diagnostics)
+            guard let head, !diagnostics.hasErrors else { return .broken(id: id) }
+            return .headOnly(head)
+        case let engine?:
+            diagnostics.error("engine '\(engine.rawValue)' is not built yet", at: map.optional("engine") ?? root)
+            return .broken(id: id)
+        case nil: return .broken(id: id)
+        }
+    }
+
+    private mutating func readEngine(_ map: inout MappingReader) -> RuleEngine? {
+        guard let node = map.optional("engine") else { return .regex }
+        return node.choice("'engine'", &diagnostics)
+    }
+
+    // MARK: The regex engine
+
+    private mutating func readRegex(_ map: inout MappingReader) -> RuleParser? {
+        let head = readHead(&map, engine: .regex)
+        if let node = map.optional("define") { patterns.define(node, &diagnostics) }
+        let numbers = readDecimal(map.optional("decimal"))
+        let split = map.optional("split").flatMap { patterns.compile($0, &diagnostics) }
+        let fieldsNode = map.optional("fields")
+        let listsNode = map.optional("lists")
+        let cover = map.optional("cover").flatMap { patterns.compile($0, &diagnostics) }
+        map.finish(&diagnostics)
+        guard let head else { return nil }
+        let fields = readFields(fieldsNode, of: head.record, numbers: numbers, under: map.node)
+        let lists = listsNode.map { readLists($0, of: head.record, numbers: numbers) } ?? []
+        guard !diagnostics.hasErrors else { return nil }
+        return RuleParser(
+            head: head,
+            file: file.name,
+            version: ContentHash.of(file.text),
+            engine: RegexEngine(type: head.record, fields: fields, lists: lists),
+            split: split,
+            cover: cover,
+            recordChecks: recordChecks[head.record.name] ?? []
+        )
+    }
+
+    /// `decimal: comma`, of the file or of one entry.
+    mutating func readDecimal(_ node: YAMLNode?, default standard: NumberReader = NumberReader()) -> NumberReader {
+        guard let node, let mark: NumberReader.Mark = node.choice("'decimal'", &diagnostics) else { return standard }
+        return NumberReader(mark: mark)
+    }
+
+    // MARK: The head
+
+    private mutating func readHead(_ map: inout MappingReader, engine: RuleEngine) -> RuleHead? {
+        let id = readID(&map)
+        let record = readRecord(&map)
+        let status: RuleStatus? = map.optional("status").flatMap { $0.choice("'status'", &diagnostics) }
+        let priority = map.optional("priority").flatMap { readPriority($0) }
+        let filter = map.optional("channels").map { readChannels($0) }
+        let input: RuleInput? = map.optional("input").flatMap { $0.choice("'input'", &diagnostics) }
+        let steps = map.optional("normalize").map { readNormalization($0) }
+        let gateNode = map.optional("gate")
+        let gate = gateNode.map { LiteralGate($0.texts("'gate'", &diagnostics).map(\.text)) }
+        let checksNode = map.optional("check")
+        let examplesNode = map.optional("examples")
+        guard let id, let record else { return nil }
+        let checks = checksNode.map {
+            RuleCompiler.bind($0.texts("'check'", &diagnostics).map(\.node), to: record, &diagnostics)
+        }
+        return RuleHead(
+            id: id.text,
+            idNode: id.node,
+            record: record,
+            engine: engine,
+            status: status ?? .live,
+            priority: priority ?? RuleHead.defaultPriority,
+            channels: filter ?? .all,
+            input: input ?? .text,
+            normalization: steps ?? .standard,
+            gate: gate,
+            gateNode: gateNode,
+            checks: checks ?? [],
+            examples: examplesNode.map { readExamples($0, of: record) } ?? []
+        )
+    }
+
+    private mutating func readID(_ map: inout MappingReader) -> (text: String, node: YAMLNode)? {
+        guard let node = map.required("parser", &diagnostics) else { return nil }
+        let allowed = { (byte: UInt8) in byte.isASCIIWord || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") }
+        guard let text = node.scalar, text.utf8.count <= 64, text.utf8.allSatisfy(allowed) else {
+            diagnostics.error(
+                "'parser' is an id of at most 64 letters, digits, '-', '_' and '.', not \(node.described)",
+                at: node
+            )
+            return nil
+        }
+        return (text, node)
+    }
+
+    private mutating func readRecord(_ map: inout MappingReader) -> RecordType? {
+        guard let node = map.required("record", &diagnostics) else { return nil }
+        if let record = records.first(where: { $0.name == node.scalar }) { return record }
+        let names = records.map(\.name)
+        let help =
+            if let near = node.scalar.flatMap({ nearest($0, in: names) }) {
+                "did you mean '\(near)'?"
+            } else {
+                names.isEmpty ? "none is declared" : "declared are \(names.joined(separator: ", "))"
+            }
+        diagnostics.error("no record type \(node.described) in the pipeline; \(help)", at: node)
+        return nil
+    }
+
+    private mutating func readPriority(_ node: YAMLNode) -> Int? {
+        guard let value = node.integer, (-1_000_000...1_000_000).contains(value) else {
+            diagnostics.error("'priority' is a whole number, lower first, not \(node.described)", at: node)
+            return nil
+        }
+        return Int(value)
+    }
+
+    private mutating func readNormalization(_ node: YAMLNode) -> Normalization {
+        if node.sequence?.isEmpty == true { return [] }
+        var steps: Normalization = []
+        for (text, node) in node.texts("'normalize'", &diagnostics) {
+            guard let step = Normalization.names.first(where: { $0.name == text })?.step else {
+                let known = Normalization.names.map(\.name)
+                let help = nearest(text, in: known).map { "did you mean '\($0)'?" }
+                diagnostics.error(
+                    "'normalize' has no step '\(text)'; \(help ?? "it has \(known.joined(separator: ", "))")",
+                    at: node
+                )
+                continue
+            }
+            steps.insert(step)
+        }
+        return steps
+    }
+
+    private mutating func readChannels(_ node: YAMLNode) -> ChannelFilter {
+        var ids: Set<Snowflake> = []
+        for (text, node) in node.texts("'channels'", &diagnostics) {
+            if let id = Snowflake(text) {
+                ids.insert(id)
+                continue
+            }
+            let glob = Glob(text)
+            let found = channels.filter { glob.matches($0.name) }
+            ids.formUnion(found.map(\.id))
+            guard found.isEmpty, !channels.isEmpty else { continue }
+            if glob.isLiteral {
+                let near = nearest(text, in: channels.map(\.name))
+                diagnostics.error(
+                    "no channel '\(text)' in the pipeline" + (near.map { "; did you mean '\($0)'?" } ?? ""),
+                    at: node
+                )
+            } else {
+                diagnostics.warning("no channel of the pipeline matches '\(text)'", at: node)
+            }
+        }
+        return .only(ids)
+    }
+}

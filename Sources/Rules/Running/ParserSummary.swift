@@ -1,0 +1,24 @@
+/// What a rule set tells of one of its rules.
+package struct ParserSummary: Sendable, Equatable {
+    package var id: String
+    package var record: String
+    package var priority: Int
+    package var status: RuleStatus
+    package var engine: RuleEngine
+    /// The file's name as diagnostics show it.
+    package var file: String
+    /// The content hash stored with every record.
+    package var version: String
+}
+
+/// What a rule has done since its rule set was built.
+package struct ParserCounts: Sendable, Equatable {
+    /// Messages that its channels and gate admitted and that no earlier rule took.
+    package var tried = 0
+    /// Messages it made records of; for a shadow rule, would have made.
+    package var parsed = 0
+    /// Messages whose required fields it took before a later step failed.
+    package var failed = 0
+    /// Messages it gave up on because a pattern ran into a limit.
+    package var limitHits = 0
+}

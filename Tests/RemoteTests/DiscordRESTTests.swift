@@ -107,6 +107,44 @@ private func message(_ id: UInt64, _ content: String = "hello") -> String {
         #expect(bench.server.requests.map(\.line) == ["GET /api/v10/channels/\(channel) HTTP/1.1"])
     }
 
+    struct Permissions: Sendable {
+        var text: String
+        var mayReadHistory: Bool?
+    }
+
+    @Test(
+        "whether history may be read",
+        arguments: [
+            Permissions(text: #""66560""#, mayReadHistory: true), Permissions(text: #""65536""#, mayReadHistory: false),
+            Permissions(text: #""1024""#, mayReadHistory: false), Permissions(text: #""8""#, mayReadHistory: true),
+            Permissions(text: "null", mayReadHistory: nil),
+        ]
+    )
+    func mayReadHistory(_ row: Permissions) async throws {
+        let bench = try Bench([.answer(200, #"{"id":"1","type":0,"permissions":\#(row.text)}"#)])
+        defer { bench.finish() }
+        #expect(try await bench.rest.channel(Snowflake(1)).mayReadHistory == row.mayReadHistory)
+    }
+
+    @Test(
+        "a token on its way unencrypted is worth a warning",
+        arguments: [
+            ("http://discord.example/api/v10", true), ("https://discord.example/api/v10", false),
+            ("http://127.0.0.1:9/api", false), ("http://localhost/api", false), ("http://[::1]:9/api", false),
+            ("http://127.0.0.1.example/api", true),
+        ]
+    )
+    func plainHTTP(api: String, warns: Bool) {
+        let log = LogRecorder()
+        _ = DiscordREST(
+            api: api,
+            token: token,
+            http: HTTPClient(userAgent: "unused", logger: log.logger),
+            logger: log.logger
+        )
+        #expect(log.lines.contains { $0.hasPrefix("warning discord.api is not https") } == warns)
+    }
+
     @Test func currentUser() async throws {
         let bench = try Bench([.answer(200, #"{"id":"42","username":"chaff"}"#)])
         defer { bench.finish() }

@@ -28,6 +28,12 @@ package struct ChannelInfo: Sendable, Equatable {
     /// The bot's own permissions there, where Discord tells them.
     package var permissions: UInt64?
 
+    /// Whether messages can be read there: View Channel (bit 10) and Read Message History (bit 16), or Administrator
+    /// (bit 3). `nil` where Discord does not tell. Without it Discord sends an empty list instead of an error.
+    package var mayReadHistory: Bool? {
+        permissions.map { $0 & (1 << 3) != 0 || ($0 & (1 << 10) != 0 && $0 & (1 << 16) != 0) }
+    }
+
     /// Forum and media channels hold threads only, no messages of their own.
     package var holdsOnlyThreads: Bool { type == 15 || type == 16 }
 

@@ -38,6 +38,9 @@ package final class DiscordREST: Sendable {
         self.http = http
         self.timing = timing
         self.logger = logger
+        if !api.hasPrefix("https:"), !URLText.isLoopback(api) {
+            logger.warning("discord.api is not https: the bot's token travels unencrypted")
+        }
         gate = LimiterGate(RateLimiter(limits), timing: timing, logger: logger)
     }
 

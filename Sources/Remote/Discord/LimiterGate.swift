@@ -12,8 +12,8 @@ actor LimiterGate {
 
     /// A caller is told rather than kept waiting for longer than this.
     private static let longestWait: Duration = .seconds(60)
-    /// Waits from here on are worth a line to the operator.
-    private static let noteworthyWait: Duration = .seconds(5)
+    /// Waits from here on are worth a line to the operator; those for an ordinary window are shorter.
+    private static let noteworthyWait: Duration = .seconds(15)
 
     init(_ limiter: RateLimiter, timing: Timing, logger: Logger) {
         self.limiter = limiter

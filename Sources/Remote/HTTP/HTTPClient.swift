@@ -3,7 +3,7 @@ package import Logging
 /// HTTP over libcurl: any number of requests at once on one thread, with connections kept for reuse.
 ///
 /// Redirects are not followed, certificates are always verified, and `http_proxy`, `https_proxy` and `no_proxy` are
-/// respected. Compressed answers are asked for and unpacked. Nothing is retried, except that libcurl opens a new
+/// respected, except for loopback. Compressed answers are asked for and unpacked. Nothing is retried, except that libcurl opens a new
 /// connection when a kept one turns out dead before the first byte.
 package final class HTTPClient: Sendable {
     private let loop: TransferLoop
@@ -24,7 +24,7 @@ package final class HTTPClient: Sendable {
     /// - Throws: ``HTTPError``; with code `cancelled` when the task is cancelled, which ends the transfer at once.
     package func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         let start = ContinuousClock.now
-        let url = ShownURL.text(request.url)
+        let url = URLText.shown(request.url)
         do {
             let response = try await loop.run(request)
             logger.trace(

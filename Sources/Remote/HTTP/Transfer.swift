@@ -63,7 +63,7 @@ final class Transfer {
 
     func fail(_ code: HTTPError.Code, _ reason: String) {
         continuation.resume(
-            throwing: HTTPError(code, "\(request.method) \(ShownURL.text(request.url)): \(reason)")
+            throwing: HTTPError(code, "\(request.method) \(URLText.shown(request.url)): \(reason)")
         )
     }
 
@@ -80,7 +80,7 @@ final class Transfer {
         where !(name + value).utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) || name.isEmpty {
             throw HTTPError(
                 .other,
-                "\(request.method) \(ShownURL.text(request.url)): a header holds a control character"
+                "\(request.method) \(URLText.shown(request.url)): a header holds a control character"
             )
         }
     }
@@ -93,6 +93,8 @@ final class Transfer {
         cf_curl_set_long(easy, CURLOPT_SSL_VERIFYHOST, 2)
         cf_curl_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
         cf_curl_set_long(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+        // No proxy can reach this machine's own loopback, whatever the environment says.
+        if URLText.isLoopback(request.url) { cf_curl_set_text(easy, CURLOPT_NOPROXY, "*") }
         cf_curl_set_text(easy, CURLOPT_USERAGENT, userAgent)
         // An empty list asks for every encoding this libcurl can unpack.
         cf_curl_set_text(easy, CURLOPT_ACCEPT_ENCODING, "")

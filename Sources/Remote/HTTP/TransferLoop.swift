@@ -86,7 +86,7 @@ final class TransferLoop: @unchecked Sendable {
     }
 
     private static func closedError(_ request: HTTPRequest) -> HTTPError {
-        HTTPError(.cancelled, "\(request.method) \(ShownURL.text(request.url)): the HTTP client is closed")
+        HTTPError(.cancelled, "\(request.method) \(URLText.shown(request.url)): the HTTP client is closed")
     }
 
     // MARK: The thread

@@ -32,17 +32,20 @@ final class LoopbackServer: Sendable {
     private let happened: AsyncStream<Event>.Continuation
     private let listener: Int32
     private let script: Script
+    private let greeting: [UInt8]
     private let received = Mutex<[Request]>([])
     private let stopped = Mutex(false)
 
     var requests: [Request] { received.withLock { $0 } }
     func url(_ path: String = "/") -> String { "http://127.0.0.1:\(port)\(path)" }
 
-    init(_ script: @escaping Script) throws {
+    /// - Parameter greeting: sent to each client before it has said anything.
+    init(greeting: String = "", _ script: @escaping Script) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.listener = listener
         port = try Self.bindToLoopback(listener)
         self.script = script
+        self.greeting = Array(greeting.utf8)
         (events, happened) = AsyncStream.makeStream()
         Thread { [self] in accept() }.start()
     }
@@ -89,6 +92,7 @@ final class LoopbackServer: Sendable {
 
     private func serve(_ connection: Int32, _ number: Int) {
         var buffer: [UInt8] = []
+        guard Self.sendAll(connection, greeting) else { return }
         while let request = Self.read(connection, &buffer, number) {
             let index = received.withLock { requests in
                 requests.append(request)
@@ -110,6 +114,10 @@ final class LoopbackServer: Sendable {
                 }
             }
         }
+    }
+
+    private static func sendAll(_ connection: Int32, _ bytes: [UInt8]) -> Bool {
+        send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 
     private static func read(_ connection: Int32, _ buffer: inout [UInt8], _ number: Int) -> Request? {

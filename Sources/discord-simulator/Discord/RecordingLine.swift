@@ -103,6 +103,6 @@ struct RecordingError: Error, Equatable, CustomStringConvertible {
     }
 
     var description: String {
-        "\(file.map { "\($0):" } ?? "")\(line.map { "\($0):" } ?? "") \(problem)"
+        ([file, line.map(String.init)].compactMap { $0 } + [problem]).joined(separator: ": ")
     }
 }

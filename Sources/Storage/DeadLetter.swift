@@ -92,10 +92,11 @@ package struct DeadLetter: Sendable, Equatable {
     private static func generalised(_ error: String) -> String {
         var result = ""
         var quote: Character?
+        var previous: Character = " "
         for character in error {
             if let open = quote {
                 if character == open { quote = nil }
-            } else if character == "\"" || character == "'" {
+            } else if character == "\"" || character == "'" && !previous.isLetter {
                 quote = character
                 result += "?"
             } else if character.isNumber {
@@ -103,6 +104,7 @@ package struct DeadLetter: Sendable, Equatable {
             } else {
                 result.append(character)
             }
+            previous = character
         }
         return result
     }

@@ -18,14 +18,32 @@ final class PostgresEngine: SQLEngine {
         self.url = url
         self.name = name
         self.logger = logger
-        // libpq's own message may quote parts of the URL, hence the user's password.
-        guard let options = PQconninfoParse(url, nil) else {
+        guard Self.isReadable(url) else {
             throw StoreError(
                 .badURL,
-                "the database URL cannot be read; is a character in the password not percent-encoded?"
+                "the database URL cannot be read; is a character of the password not percent-encoded?"
             )
         }
-        PQconninfoFree(options)
+    }
+
+    /// Whether libpq takes the URL, and takes it as it was meant.
+    ///
+    /// Its own messages are of no use here, since they quote what they stumble over. A password with a bare `@`
+    /// would end early and the rest of it be taken for the host, which error texts name.
+    private static func isReadable(_ url: String) -> Bool {
+        guard let options = PQconninfoParse(url, nil) else { return false }
+        defer { PQconninfoFree(options) }
+        var option = options
+        while let keyword = option.pointee.keyword {
+            defer { option += 1 }
+            guard let text = option.pointee.val.map({ String(cString: $0) }) else { continue }
+            switch String(cString: keyword) {
+            case "host" where text.contains("@"): return false
+            case "port" where !text.split(separator: ",").allSatisfy({ UInt16($0) != nil }): return false
+            default: break
+            }
+        }
+        return true
     }
 
     func transaction<Result>(

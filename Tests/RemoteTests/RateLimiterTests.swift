@@ -105,6 +105,25 @@ private struct NotAdmitted: Error { var admission: RateLimiter.Admission }
         #expect(limiter.mayGo(route(1), at: .seconds(1)))
     }
 
+    @Test("a channel keeps its own hash when another channel has a different one")
+    mutating func hashPerChannel() throws {
+        try limiter.exchange(route(1), answer(bucket: "one", remaining: 0, resetAfter: 5), at: .zero)
+        try limiter.exchange(route(2), answer(bucket: "two", remaining: 4, resetAfter: 5), at: .zero)
+        #expect(limiter.asked(route(1), at: .zero) == .wait(until: .seconds(5)))
+    }
+
+    @Test("thousands of channels that come and go are forgotten, but not one that must wait")
+    mutating func manyChannels() throws {
+        try limiter.exchange(route(0), answer(remaining: 0, resetAfter: 3600), at: .zero)
+        for channel in 1...5000 {
+            let now = Duration.seconds(channel)
+            try limiter.exchange(route(UInt64(channel)), answer(remaining: 4, resetAfter: 1), at: now)
+            guard channel < 3600 else { continue }
+            #expect(limiter.asked(route(0), at: now) == .wait(until: .seconds(3600)))
+        }
+        #expect(limiter.mayGo(route(0), at: .seconds(3600)))
+    }
+
     @Test("of two answers in one window the lower count is believed, whichever comes last")
     mutating func answersOvertake() throws {
         try limiter.exchange(route(1), answer(remaining: 4, resetAfter: 5), at: .zero)

@@ -78,7 +78,7 @@ package struct RateLimiter: Sendable {
     }
 
     private let settings: Settings
-    /// By route without its top-level id, so that a channel never asked before starts with the right bucket.
+    /// By route, and by route without its top-level id: what was learned last, for a channel never asked before.
     private var limits: [Route: RouteLimit] = [:]
     private var buckets: [BucketID: Bucket] = [:]
     private var paces: [Route: Pace] = [:]
@@ -132,7 +132,7 @@ package struct RateLimiter: Sendable {
     }
 
     private func bucketID(of route: Route) -> BucketID {
-        guard let known = limits[route.withoutTopLevel] else { return .unlearned(route) }
+        guard let known = limits[route] ?? limits[route.withoutTopLevel] else { return .unlearned(route) }
         return .learned(hash: known.hash, limit: known.limit, topLevel: route.topLevel)
     }
 
@@ -164,7 +164,8 @@ package struct RateLimiter: Sendable {
     /// Takes over the headers' view of the window, and returns the bucket they belong to.
     private mutating func learn(_ route: Route, _ answer: RateLimitAnswer, now: Duration) -> BucketID {
         guard let hash = answer.bucket, let limit = answer.limit else { return bucketID(of: route) }
-        limits[route.withoutTopLevel] = RouteLimit(hash: hash, limit: limit)
+        limits[route] = RouteLimit(hash: hash, limit: limit)
+        limits[route.withoutTopLevel] = limits[route]
         let id = bucketID(of: route)
         var bucket = buckets[id] ?? Bucket(id)
         guard let remaining = answer.remaining, let resetAfter = answer.resetAfter else {
@@ -230,6 +231,7 @@ package struct RateLimiter: Sendable {
         guard buckets.count > 1024 else { return }
         buckets = buckets.filter { $0.value.underWay > 0 || ($0.value.resetAt ?? .zero) > now }
         paces = paces.filter { $0.value.nextAt > now - .seconds(60) }
+        limits = limits.filter { buckets[bucketID(of: $0.key)] != nil || $0.key.topLevel == nil }
     }
 }
 

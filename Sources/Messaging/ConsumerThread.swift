@@ -103,8 +103,12 @@ final class ConsumerThread: @unchecked Sendable {
         case .delivered(let message, let consumerTag, let tag, let redelivered):
             book.delivered()
             let delivery = Delivery(
-                message, tag: tag, redelivered: redelivered, queue: subscriptions.queue(of: consumerTag),
-                epoch: epoch)
+                message,
+                tag: tag,
+                redelivered: redelivered,
+                queue: subscriptions.queue(of: consumerTag),
+                epoch: epoch
+            )
             try accept(delivery, connection)
         case .consuming(let consumerTag):
             subscriptions.accepted(consumerTag)
@@ -143,7 +147,9 @@ final class ConsumerThread: @unchecked Sendable {
             case .acknowledge(let receipts):
                 for receipt in receipts where receipt.epoch == epoch { book.acknowledge(receipt.tag) }
             case .reject(let receipt):
-                if receipt.epoch == epoch, book.reject(receipt.tag) { try connection.reject(receipt.tag, requeue: false) }
+                if receipt.epoch == epoch, book.reject(receipt.tag) {
+                    try connection.reject(receipt.tag, requeue: false)
+                }
             case .pause:
                 pausedAt = .now
                 inbox.setConsuming(false)

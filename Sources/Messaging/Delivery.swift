@@ -36,18 +36,25 @@ extension Delivery {
         let properties = message.properties
         let deaths = properties.headers["x-death"]?.array ?? []
         self.init(
-            body: message.body, type: properties.type, messageID: properties.messageID,
+            body: message.body,
+            type: properties.type,
+            messageID: properties.messageID,
             headers: WireHeaders(properties.headers),
             timestamp: properties.timestamp.flatMap { Int64(exactly: $0) }.flatMap {
                 let (microseconds, overflow) = $0.multipliedReportingOverflow(by: 1_000_000)
                 return overflow ? nil : Timestamp(microseconds: microseconds)
             },
-            redelivered: redelivered, deliveryCount: Self.deliveryCount(properties.headers), queue: queue,
-            routingKey: message.routingKey, deathReason: deaths.first?.table?["reason"]?.string,
+            redelivered: redelivered,
+            deliveryCount: Self.deliveryCount(properties.headers),
+            queue: queue,
+            routingKey: message.routingKey,
+            deathReason: deaths.first?.table?["reason"]?.string,
             deathQueue: deaths.first?.table?["queue"]?.string,
             firstDeathQueue: properties.headers["x-first-death-queue"]?.string
                 ?? deaths.last?.table?["queue"]?.string,
-            tag: tag, epoch: epoch)
+            tag: tag,
+            epoch: epoch
+        )
     }
 
     private static func deliveryCount(_ headers: [AMQPField]) -> Int {

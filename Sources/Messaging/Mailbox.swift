@@ -84,7 +84,8 @@ func socketReadiness(_ socket: Int32) -> (canRead: Bool, canWrite: Bool) {
 
 /// Runs blocking work on a thread made for it.
 func onOwnThread<Value: Sendable>(
-    named name: String, _ work: @escaping @Sendable () throws -> Value
+    named name: String,
+    _ work: @escaping @Sendable () throws -> Value
 ) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
         startThread(named: name) { continuation.resume(with: Result { try work() }) }

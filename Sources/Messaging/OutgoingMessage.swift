@@ -11,7 +11,11 @@ package struct OutgoingMessage: Sendable, Equatable {
     package var body: [UInt8]
 
     package init(
-        exchange: String, routingKey: String, type: String? = nil, messageID: String, headers: WireHeaders,
+        exchange: String,
+        routingKey: String,
+        type: String? = nil,
+        messageID: String,
+        headers: WireHeaders,
         body: [UInt8]
     ) {
         self.exchange = exchange

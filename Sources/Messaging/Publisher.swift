@@ -69,7 +69,8 @@ struct PublishBatch: Sendable {
     private var unknown: Int
 
     init(
-        messages: [OutgoingMessage], cancellation: CancellationFlag,
+        messages: [OutgoingMessage],
+        cancellation: CancellationFlag,
         continuation: CheckedContinuation<[PublishResult], any Error>
     ) {
         self.messages = messages

@@ -34,7 +34,8 @@ struct Reconnection {
             hasReported = true
             logger.warning(
                 "no connection to the broker; trying again until there is one",
-                metadata: ["broker": "\(address)", "reason": "\(error)", "had_connection": "\(openedAt != nil)"])
+                metadata: ["broker": "\(address)", "reason": "\(error)", "had_connection": "\(openedAt != nil)"]
+            )
         } else {
             logger.debug("still no connection to the broker", metadata: ["reason": "\(error)"])
         }

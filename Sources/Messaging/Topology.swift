@@ -81,7 +81,10 @@ extension Topology {
     static let deadDeliveryLimit: Int64 = 1_000_000
 
     var exchanges: [ExchangeDeclaration] {
-        [ExchangeDeclaration(name: workExchange, kind: .direct), ExchangeDeclaration(name: deadExchange, kind: .direct)]
+        [
+            ExchangeDeclaration(name: workExchange, kind: .direct),
+            ExchangeDeclaration(name: deadExchange, kind: .direct),
+        ]
             + RetryLevel.allCases.map { ExchangeDeclaration(name: retryExchange($0), kind: .fanout) }
     }
 
@@ -97,7 +100,9 @@ extension Topology {
                 AMQPField("x-dead-letter-routing-key", .string(stage)),
                 AMQPField("x-delivery-limit", .integer(Self.deliveryLimit)),
             ],
-            exchange: workExchange, routingKey: stage)
+            exchange: workExchange,
+            routingKey: stage
+        )
     }
 
     /// One TTL a queue, never per message: a long one would block the short ones behind it. Without a dead-letter
@@ -108,7 +113,9 @@ extension Topology {
             arguments: Self.deadLettering(to: workExchange) + [
                 AMQPField("x-message-ttl", .integer(level.delay.components.seconds * 1000))
             ],
-            exchange: retryExchange(level), routingKey: "")
+            exchange: retryExchange(level),
+            routingKey: ""
+        )
     }
 
     private func deadDeclaration(_ stage: String) -> QueueDeclaration {
@@ -118,7 +125,9 @@ extension Topology {
                 AMQPField("x-queue-type", .string("quorum")),
                 AMQPField("x-delivery-limit", .integer(Self.deadDeliveryLimit)),
             ],
-            exchange: deadExchange, routingKey: stage)
+            exchange: deadExchange,
+            routingKey: stage
+        )
     }
 
     private static func deadLettering(to exchange: String) -> [AMQPField] {

@@ -32,7 +32,8 @@ package enum TopologySetup {
         try await probe(topology, at: address, logger: logger)
         logger.info(
             "queues are ready",
-            metadata: ["broker": "\(address.redacted)", "queues": "\(topology.queues.count)"])
+            metadata: ["broker": "\(address.redacted)", "queues": "\(topology.queues.count)"]
+        )
     }
 
     /// Sends a message through each queue and waits for its confirm. An idle queue gives it back at once; where there
@@ -49,15 +50,23 @@ package enum TopologySetup {
     }
 
     private static func probe(
-        _ queue: QueueDeclaration, over connection: AMQPConnection, logger: Logger
+        _ queue: QueueDeclaration,
+        over connection: AMQPConnection,
+        logger: Logger
     ) throws {
         let counts = try connection.counts(queue: queue.name)
         if counts.messages > 0, counts.consumers == 0 { return }
         let id = "probe-\(UUID().uuidString)"
         try connection.publish(
             OutgoingMessage(
-                exchange: queue.exchange, routingKey: queue.probeKey, type: probeType, messageID: id,
-                headers: WireHeaders(pipeline: ""), body: Array("[]".utf8)))
+                exchange: queue.exchange,
+                routingKey: queue.probeKey,
+                type: probeType,
+                messageID: id,
+                headers: WireHeaders(pipeline: ""),
+                body: Array("[]".utf8)
+            )
+        )
         switch try verdict(over: connection) {
         case .confirmed: break
         case .refused:
@@ -107,12 +116,14 @@ package enum TopologySetup {
     static func conflict(_ error: BrokerError) -> BrokerError? {
         guard error.code == .closed(406),
             let match = error.message.firstMatch(
-                of: /inequivalent arg '([^']+)' for (queue|exchange) '([^']+)' in vhost '[^']*': (.*) \(406\)/)
+                of: /inequivalent arg '([^']+)' for (queue|exchange) '([^']+)' in vhost '[^']*': (.*) \(406\)/
+            )
         else { return nil }
         let (_, argument, kind, name, values) = match.output
         return BrokerError(
             .conflict,
             "\(kind) '\(name)' exists with another '\(argument)' (\(values)); arguments cannot be changed: "
-                + "empty and delete the \(kind) yourself, or choose another broker.prefix")
+                + "empty and delete the \(kind) yourself, or choose another broker.prefix"
+        )
     }
 }

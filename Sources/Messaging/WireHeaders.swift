@@ -17,7 +17,11 @@ package struct WireHeaders: Sendable, Equatable {
     package var replay: String?
 
     package init(
-        pipeline: String, schema: String? = nil, attempt: Int = 0, firstAt: Timestamp? = nil, error: String? = nil,
+        pipeline: String,
+        schema: String? = nil,
+        attempt: Int = 0,
+        firstAt: Timestamp? = nil,
+        error: String? = nil,
         replay: String? = nil
     ) {
         self.pipeline = pipeline
@@ -51,9 +55,12 @@ extension WireHeaders {
     init?(_ fields: [AMQPField]) {
         guard let pipeline = fields["cf-pipeline"]?.string else { return nil }
         self.init(
-            pipeline: pipeline, schema: fields["cf-schema"]?.string,
+            pipeline: pipeline,
+            schema: fields["cf-schema"]?.string,
             attempt: fields["cf-attempt"]?.integer.flatMap { Int(exactly: $0) } ?? 0,
             firstAt: fields["cf-first-at"]?.string.flatMap { Timestamp(iso8601: $0) },
-            error: fields["cf-error"]?.string, replay: fields["cf-replay"]?.string)
+            error: fields["cf-error"]?.string,
+            replay: fields["cf-replay"]?.string
+        )
     }
 }

@@ -158,7 +158,8 @@ final class AMQPConnection {
         var properties = amqp_basic_properties_t()
         properties._flags = UInt32(
             AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG
-                | AMQP_BASIC_TIMESTAMP_FLAG | AMQP_BASIC_HEADERS_FLAG)
+                | AMQP_BASIC_TIMESTAMP_FLAG | AMQP_BASIC_HEADERS_FLAG
+        )
         properties.content_type = arena.bytes("application/json")
         properties.delivery_mode = UInt8(AMQP_DELIVERY_PERSISTENT.rawValue)
         properties.message_id = arena.bytes(message.messageID)
@@ -226,10 +227,18 @@ final class AMQPConnection {
                     AMQPField("publisher_confirms", .boolean(true)),
                     AMQPField("basic.nack", .boolean(true)),
                     AMQPField("authentication_failure_close", .boolean(true)),
-                ])),
+                ])
+            ),
         ])
         let reply = chaffinch_amqp_login(
-            state, address.vhost, Self.frameBytes, Self.heartbeat, &properties, address.user, address.password)
+            state,
+            address.vhost,
+            Self.frameBytes,
+            Self.heartbeat,
+            &properties,
+            address.user,
+            address.password
+        )
         arena.recycle()
         switch reply.reply_type {
         case AMQP_RESPONSE_NORMAL: return
@@ -242,7 +251,9 @@ final class AMQPConnection {
             }
         default:
             throw BrokerError(
-                .unavailable, "cannot log in to \(address.redacted): \(Self.text(reply.library_error))")
+                .unavailable,
+                "cannot log in to \(address.redacted): \(Self.text(reply.library_error))"
+            )
         }
     }
 

@@ -69,7 +69,11 @@ enum AMQPMethod {
             let queue = decoded.load(as: amqp_queue_declare_ok_t.self)
             return .event(
                 .answered(
-                    method: method.id, messages: Int(queue.message_count), consumers: Int(queue.consumer_count)))
+                    method: method.id,
+                    messages: Int(queue.message_count),
+                    consumers: Int(queue.consumer_count)
+                )
+            )
         case channelClose:
             let close = decoded.load(as: amqp_channel_close_t.self)
             return .closed(error(Int(close.reply_code), String(close.reply_text)), answer: nil)
@@ -87,19 +91,28 @@ enum AMQPMethod {
             let deliver = decoded.load(as: amqp_basic_deliver_t.self)
             return .content(
                 .delivered(
-                    empty, consumerTag: String(deliver.consumer_tag), deliveryTag: deliver.delivery_tag,
-                    redelivered: deliver.redelivered != 0),
-                exchange: String(deliver.exchange), routingKey: String(deliver.routing_key))
+                    empty,
+                    consumerTag: String(deliver.consumer_tag),
+                    deliveryTag: deliver.delivery_tag,
+                    redelivered: deliver.redelivered != 0
+                ),
+                exchange: String(deliver.exchange),
+                routingKey: String(deliver.routing_key)
+            )
         case basicReturn:
             let returned = decoded.load(as: amqp_basic_return_t.self)
             return .content(
                 .returned(empty, code: Int(returned.reply_code), reason: String(returned.reply_text)),
-                exchange: String(returned.exchange), routingKey: String(returned.routing_key))
+                exchange: String(returned.exchange),
+                routingKey: String(returned.routing_key)
+            )
         default:
             let got = decoded.load(as: amqp_basic_get_ok_t.self)
             return .content(
                 .got(empty, deliveryTag: got.delivery_tag),
-                exchange: String(got.exchange), routingKey: String(got.routing_key))
+                exchange: String(got.exchange),
+                routingKey: String(got.routing_key)
+            )
         }
     }
 

@@ -69,7 +69,8 @@ final class AMQPArena {
             .bindMemory(to: amqp_table_entry_t.self, capacity: fields.count)
         for (index, field) in fields.enumerated() {
             (entries + index).initialize(
-                to: amqp_table_entry_t(key: bytes(field.name), value: fieldValue(field.value)))
+                to: amqp_table_entry_t(key: bytes(field.name), value: fieldValue(field.value))
+            )
         }
         return amqp_table_t(num_entries: Int32(fields.count), entries: entries)
     }

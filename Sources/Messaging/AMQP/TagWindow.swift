@@ -98,10 +98,13 @@ struct ConfirmTracker<Item> {
 
     /// The verdicts of a `basic.ack` or `basic.nack`.
     mutating func confirmed(
-        tag: UInt64, multiple: Bool, acknowledged: Bool
+        tag: UInt64,
+        multiple: Bool,
+        acknowledged: Bool
     ) -> [(item: Item, result: PublishResult)] {
         // A tag of 0 with `multiple` means everything.
-        let settled = multiple ? pending.removeAll(through: tag == 0 ? .max : tag) : [pending.remove(tag)].compactMap(\.self)
+        let settled =
+            multiple ? pending.removeAll(through: tag == 0 ? .max : tag) : [pending.remove(tag)].compactMap(\.self)
         return settled.map { ($0.item, $0.returned ?? (acknowledged ? .confirmed : .refused)) }
     }
 

@@ -2,7 +2,7 @@
 /// that nobody relies on it; a line goes when its feature comes.
 extension PipelineDecoder {
     mutating func notYet(_ message: String, at node: YAMLNode) {
-        diagnostics.warning(message, at: node)
+        if !diagnostics.hasError(at: node) { diagnostics.warning(message, at: node) }
     }
 
     mutating func warnOfWhatIsNotYetDone(_ root: YAMLNode, poll: Duration) {

@@ -14,7 +14,7 @@ extension PipelineDecoder {
         guard let node, let map = section(node, "'workers'", path: "workers", shape: "workers") else { return [] }
         let pairs = map.map.node.mapping ?? []
         let workers = pairs.map { worker($0, isSQLite: isSQLite) }
-        let commands = pairs.filter { !Self.roles.contains($0.name) }.map(\.name)
+        let commands = pairs.filter { !Self.roles.contains($0.name) && $0.value.value("command") != nil }.map(\.name)
         let running = (hasPipeline ? Self.roles : [Self.roleOfPlainSupervisor]) + commands
         for (pair, worker) in zip(pairs, workers) {
             checkDependencies(of: worker, pair.value.value("depends_on"), running: running)

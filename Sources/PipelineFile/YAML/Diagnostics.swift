@@ -76,6 +76,10 @@ package struct Diagnostics: Sendable {
     package var isEmpty: Bool { found.isEmpty }
     package var hasErrors: Bool { found.contains { $0.severity == .error } }
 
+    func hasError(at node: YAMLNode) -> Bool {
+        found.contains { $0.severity == .error && $0.file == node.file && $0.mark == node.mark }
+    }
+
     package mutating func error(_ message: String, at node: YAMLNode) {
         error(message, file: node.file, mark: node.mark)
     }

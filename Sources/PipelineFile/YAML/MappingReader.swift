@@ -27,6 +27,8 @@ package struct MappingReader: Sendable {
     package mutating func required(_ key: String, _ diagnostics: inout Diagnostics) -> YAMLNode? {
         if let value = optional(key) { return value }
         if let pair = pairs.first(where: { $0.name == key }) {
+            // A variable that is not set has been reported, and left no value.
+            if diagnostics.hasError(at: pair.value) { return nil }
             diagnostics.error("'\(key)' has no value", at: pair.key)
         } else {
             diagnostics.error("\(what) has no '\(key)'", at: node)

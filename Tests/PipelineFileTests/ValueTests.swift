@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+@testable import PipelineFile
+
+@Suite struct ValueTests {
+    @Test(arguments: [
+        ("0", 0 as Int?, "0"), ("500ms", 500, "500ms"), ("5s", 5000, "5s"), ("90s", 90_000, "90s"),
+        ("120s", 120_000, "2m"), ("1h", 3_600_000, "1h"), ("1500ms", 1500, "1500ms"), ("5", nil, ""), ("5 s", nil, ""),
+        ("-5s", nil, ""), ("1.5s", nil, ""), ("s", nil, ""), ("5d", nil, ""), ("99999999999999999999h", nil, ""),
+        ("9999999999999h", nil, ""), ("", nil, ""),
+    ])
+    func durations(text: String, milliseconds: Int?, written: String) {
+        let duration = Duration(written: text)
+        #expect(duration == milliseconds.map { .milliseconds($0) })
+        if let duration { #expect(duration.written == written) }
+    }
+
+    @Test(arguments: [
+        ("64MiB", 64 << 20 as Int?), ("1GiB", 1 << 30), ("2KiB", 2048), ("100", 100), ("100B", 100), ("64MB", nil),
+        ("MiB", nil), ("-1", nil), ("9999999999GiB", nil),
+    ])
+    func sizes(text: String, bytes: Int?) {
+        #expect(ByteCount.parse(text) == bytes)
+    }
+
+    @Test(arguments: [
+        ("plain", "plain"), ("${A}", "1"), ("x${A}y${A}", "x1y1"), ("${B:-two}", "two"), ("${E:-empty}", "empty"),
+        ("${E}", ""), ("${B:-${A}}", "1"), ("${B:-}", ""), ("$${A}", "${A}"), ("cost: $5 $$", "cost: $5 $$"),
+        ("${B:-a:-b}", "a:-b"),
+    ])
+    func templates(text: String, value: String) throws {
+        #expect(try Template(text).expanded(with: ["A": "1", "E": ""]) == value)
+    }
+
+    @Test(arguments: ["${", "${}", "${A", "${1A}", "${A B}", "${A-x}", "${A:-x", "${ A }", "${Ä}"])
+    func malformedTemplates(text: String) {
+        #expect(throws: TemplateError.malformed) { try Template(text) }
+    }
+
+    @Test func deeplyNestedDefaultsAreRefused() {
+        let text = String(repeating: "${A:-", count: 100_000) + String(repeating: "}", count: 100_000)
+        #expect(throws: TemplateError.malformed) { try Template(text) }
+    }
+
+    @Test func anUnsetVariableIsNamed() {
+        #expect(throws: TemplateError.unset("B")) { try Template("${A}${B}").expanded(with: ["A": "1"]) }
+    }
+
+    @Test(arguments: [
+        ("a", "/desk/a"), ("a/", "/desk/a"), ("./a//b", "/desk/a/b"), ("../a", "/a"), ("../../..", "/"),
+        ("/x/./y", "/x/y"),
+    ])
+    func paths(path: String, absolute: String) {
+        #expect(FilePath.absolute(path, in: "/desk") == absolute)
+    }
+
+    @Test func durationsAreReadableInJSON() throws {
+        var backoff = Worker.BackoffSettings()
+        backoff.initial = .milliseconds(500)
+        backoff.max = .seconds(30)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let json = try encoder.encode(backoff)
+        #expect(String(decoding: json, as: UTF8.self) == #"{"initial":"500ms","max":"30s"}"#)
+        #expect(try JSONDecoder().decode(Worker.BackoffSettings.self, from: json) == backoff)
+    }
+}

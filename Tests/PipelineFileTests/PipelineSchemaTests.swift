@@ -55,7 +55,7 @@ import Testing
         let pipeline = decoder.decode(node)
         #expect(pipeline != nil)
         let root = try schema()
-        #expect(decoder.keysByShape.count == 16)
+        #expect(decoder.keysByShape.count == 17)
         for (shape, known) in decoder.keysByShape {
             #expect(keys(at: shape, in: root) == known, "at '\(shape)'")
         }

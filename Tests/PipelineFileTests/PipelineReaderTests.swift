@@ -132,7 +132,7 @@ import Testing
     @Test(arguments: ["[a]", "just text", "- a"])
     func theFileMustBeAMap(text: String) {
         #expect(reading(text).pipeline == nil)
-        #expect(messages(reading(text).diagnostics)[0].contains("pipeline.yaml must be a map"))
+        #expect(messages(reading(text).diagnostics)[0].contains("the file must be a map"))
     }
 
     @Test(arguments: [

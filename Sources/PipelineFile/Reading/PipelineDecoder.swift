@@ -29,7 +29,7 @@ struct PipelineDecoder {
     /// `nil` when anything is wrong; `diagnostics` then says what.
     mutating func decode(_ root: YAMLNode) -> Pipeline? {
         let root = substitute(root)
-        guard var top = section(root, "pipeline.yaml", path: "", shape: "") else { return nil }
+        guard var top = section(root, "the file", path: "", shape: "") else { return nil }
         let name = pipelineName(in: &top, of: root)
         let dataFolder = path("data", in: &top) ?? FilePath.absolute("data", in: folder)
         let isPipeline = Self.hasPipeline(root)

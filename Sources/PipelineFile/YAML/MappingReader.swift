@@ -41,8 +41,9 @@ package struct MappingReader: Sendable {
 
     /// Reports every key that was not asked for, with the nearest known one, or with all where none is near.
     package func finish(_ diagnostics: inout Diagnostics) {
+        let given = Set(pairs.map(\.name))
+        let unused = known.filter { !given.contains($0) }
         for pair in pairs where !known.contains(pair.name) {
-            let unused = known.filter { key in !pairs.contains { $0.name == key } }
             let help =
                 if let near = nearest(pair.name, in: unused) ?? nearest(pair.name, in: known) {
                     "did you mean '\(near)'?"

@@ -57,6 +57,7 @@ import Testing
             "a: 1\n  b: 2\n",
             "f.yaml:2:4: unexpected ':'; put a text that contains ': ' in quotes, or check the indentation"
         ),
+        ("a: { b: ${C:-d} }\n", "f.yaml:1:10: inside [ ] and { }, put '${…}' in quotes"),
         ("a: *x\n", "f.yaml:1:4: alias '*x' has no anchor '&x' before it"),
         ("a: &x [*x]\n", "f.yaml:1:8: alias '*x' stands inside its own anchor"),
         ("a: !env X\n", "f.yaml:1:4: tag '!env' is not supported; leave it out"),

@@ -73,11 +73,6 @@ package struct DeadLetter: Sendable, Equatable {
         return "\(stage)/\(messageID)/\(replay)"
     }
 
-    /// As above, for a replay that is counted.
-    package static func makeID(messageID: String, stage: String, replay: Int?) -> String {
-        makeID(messageID: messageID, stage: stage, replay: replay.map { String($0) })
-    }
-
     /// Sixteen hexadecimal digits that are equal for errors whose texts differ only in digits and quoted values.
     package static func makeFingerprint(stage: String, error: String) -> String {
         // FNV-1a, 64 bits: stable between runs and releases, which Swift's own hashes are not.

@@ -119,7 +119,6 @@ struct DeadLetterTests {
         #expect(DeadLetter.makeID(messageID: "5", stage: "parse") == "parse/5")
         #expect(DeadLetter.makeID(messageID: "5", stage: "parse", replay: "") == "parse/5")
         #expect(DeadLetter.makeID(messageID: "5", stage: "parse", replay: "r1") == "parse/5/r1")
-        #expect(DeadLetter.makeID(messageID: "5", stage: "store", replay: 2) == "store/5/2")
     }
 
     @Test(

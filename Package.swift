@@ -100,6 +100,9 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests", dependencies: ["Messaging", "Storage", "Model", "TestSupport"],
             swiftSettings: settings),
-        .testTarget(name: "EndToEndTests", dependencies: ["Storage", "Model", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["Storage", "Model", "TestSupport", "chaffinch", "discord-simulator", log],
+            swiftSettings: settings),
     ]
 )

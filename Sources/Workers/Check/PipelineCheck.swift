@@ -1,0 +1,88 @@
+import Foundation
+import Model
+package import PipelineFile
+package import Rules
+
+/// Reads `pipeline.yaml` and the rule files and says everything that is wrong with them. The only code that reads the
+/// user's files; the supervisor runs it in a throw-away process.
+package struct PipelineCheck {
+    /// What the user wrote, for showing the line of a diagnostic.
+    package private(set) var sources: [SourceFile] = []
+    package private(set) var diagnostics = Diagnostics()
+    /// `nil` when `pipeline.yaml` itself is broken.
+    package private(set) var pipeline: Pipeline?
+    package private(set) var secrets: [String: String] = [:]
+    /// The rule files as they are on disk.
+    package private(set) var ruleFiles: [SourceFile] = []
+    package private(set) var compilation: RuleCompilation?
+    /// Where the generations are kept; known, or guessed, even when `pipeline.yaml` is broken.
+    package private(set) var dataFolder: String
+
+    /// - Parameters:
+    ///   - path: of `pipeline.yaml`; relative to the working directory.
+    ///   - environment: where `${VAR}` is looked up.
+    ///   - resolvingSecrets: false for commands that work without a token or a database, such as `parse` and `test`.
+    ///   - runningExamples: whether the rule files' own examples are run.
+    package init(
+        path: String, environment: [String: String], resolvingSecrets: Bool, runningExamples: Bool = true
+    ) {
+        let url = URL(fileURLWithPath: path).standardizedFileURL
+        let folder = url.deletingLastPathComponent().path
+        dataFolder = folder + "/data"
+        let file: SourceFile
+        do {
+            file = try SourceFile(name: path, text: String(contentsOf: url, encoding: .utf8))
+        } catch {
+            let exists = FileManager.default.fileExists(atPath: url.path)
+            file = SourceFile(
+                name: path,
+                problem: exists ? "cannot be read as UTF-8 text: \(error.localizedDescription)" : "there is no such file")
+        }
+        sources = [file]
+        let reading = PipelineReader.read(
+            file, folder: folder, environment: environment, resolvingSecrets: resolvingSecrets)
+        diagnostics = reading.diagnostics
+        secrets = reading.secrets
+        dataFolder = reading.pipeline?.dataFolder ?? Self.guessDataFolder(file, folder, environment)
+        guard let pipeline = reading.pipeline, !reading.diagnostics.hasErrors else { return }
+        self.pipeline = pipeline
+        RuleCompiler.checkRecordExpressions(
+            reading.recordChecks, records: pipeline.records, diagnostics: &diagnostics)
+        readRules(of: pipeline, runningExamples: runningExamples)
+    }
+
+    package var hasErrors: Bool { diagnostics.hasErrors }
+
+    /// The diagnostics as a person reads them, each with its line and a caret.
+    package func rendered(colour: Bool) -> String {
+        diagnostics.all.map { $0.rendered(sources: sources, colour: colour) + "\n" }.joined()
+    }
+
+    private mutating func readRules(of pipeline: Pipeline, runningExamples: Bool) {
+        guard let folder = pipeline.parsersFolder else { return }
+        let shown = pipeline.parsersShownAs ?? folder
+        do {
+            ruleFiles = try RuleFolder.read(folder, shownAs: shown)
+        } catch {
+            diagnostics.error("the parsers folder '\(shown)' cannot be read: \(error)", file: sources[0].name, mark: nil)
+            return
+        }
+        sources += ruleFiles
+        let compilation = RuleCompiler.compile(
+            ruleFiles, records: pipeline.records, channels: pipeline.channelNames, runningExamples: runningExamples)
+        self.compilation = compilation
+        diagnostics.append(compilation.diagnostics)
+    }
+
+    /// The data folder of a broken file, so that the last accepted generation is found.
+    private static func guessDataFolder(_ file: SourceFile, _ folder: String, _ environment: [String: String]) -> String {
+        var ignored = Diagnostics()
+        let named = YAMLParser.parse(file, into: &ignored)?.value("data")?.scalar
+        let path = named.flatMap { try? Template($0).expanded(with: environment) }
+        return FilePath.absolute(path ?? "data", in: folder)
+    }
+}
+
+extension Pipeline {
+    package var channelNames: [ChannelName] { channels.map { ChannelName(id: $0.id, name: $0.name) } }
+}

@@ -1,0 +1,210 @@
+import Logging
+import Messaging
+import Model
+import PipelineFile
+import Remote
+import Storage
+
+/// Reads one channel: takes its lease, catches up from the cursor, then polls the newest page.
+///
+/// The cursor is the maximum id whose publish was confirmed. It may lag, and what is then read twice is absorbed by
+/// the store; it never leads, so nothing is lost when the process dies anywhere here.
+struct ChannelReader {
+    let channel: Pipeline.Channel
+    let context: WorkerContext
+    let discord: DiscordREST
+    let store: any Store
+    let publishing: ConfirmedPublishing
+    let progress: FetchProgress
+
+    /// Ids of messages with equal timestamps are not always in order, so each catch-up steps back this far.
+    private static let overlapSeconds: UInt64 = 5
+    private static let slowRetry = Backoff(initial: .seconds(30), maximum: .seconds(600))
+
+    private var logger: Logger {
+        var logger = context.logger
+        logger[metadataKey: "channel"] = "\(channel.name)"
+        return logger
+    }
+
+    /// A lease outlives a few polls, so that a fetcher that is merely slow keeps its channels.
+    private var leaseDuration: Duration { max(.seconds(30), context.pipeline.discord.poll * 3) }
+
+    /// Runs until the process drains. Trouble with this channel is logged, shown as degraded and retried slowly.
+    ///
+    /// - Throws: ``WorkerFailure`` when Discord refuses the token.
+    func run() async throws {
+        var backoff = Self.slowRetry
+        while !context.drain.isRequested {
+            do {
+                try await readWhileLeased { backoff.reset() }
+            } catch let error as DiscordError where error.code == .unauthorised {
+                throw WorkerFailure(exitCode: ExitCode.configuration, "\(error)")
+            } catch let error as DiscordError {
+                progress.mark(channel.id, degraded: true)
+                let wait = error.code == .unavailable ? .seconds(5) : backoff.next()
+                logger.error("\(error)", metadata: ["retry_in": "\(wait.components.seconds)s"])
+                _ = await context.drain.sleep(for: wait)
+            } catch let error as StoreError where error.code == .unavailable {
+                logger.warning("the database is not available; reading again", metadata: ["error": "\(error)"])
+                _ = await context.drain.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    private func readWhileLeased(succeeded: () -> Void) async throws {
+        guard let lease = try await store.acquireLease(
+            channel: channel.id, holder: holder, duration: leaseDuration, startingAt: startingPoint,
+            since: channel.since.map { Snowflake(justBefore: $0) })
+        else {
+            // Another supervisor reads this channel; be there when it stops.
+            _ = await context.drain.sleep(for: .seconds(10))
+            return
+        }
+        var cursor = lease.contiguousID
+        try await readEarlierHistory(lease)
+        guard try await catchUp(lease, from: &cursor) else { return }
+        succeeded()
+        var newest = NewestPage()
+        repeat {
+            guard try await poll(lease, from: &cursor, newest: &newest) else { return }
+            progress.mark(channel.id, degraded: false)
+            succeeded()
+        } while await context.drain.sleep(for: context.pipeline.discord.poll)
+        try await store.release([lease])
+    }
+
+    private var holder: String { "\(context.pipeline.name)/\(context.name)/\(ProcessIdentity.unique)" }
+
+    /// Where a channel that was never read begins: at `since`, or now.
+    private var startingPoint: Snowflake { Snowflake(justBefore: channel.since ?? .now) }
+
+    /// When `since` was moved back after the channel had been read: the messages before what is there already.
+    private func readEarlierHistory(_ lease: ChannelLease) async throws {
+        guard let since = channel.since.map({ Snowflake(justBefore: $0) }), let floor = lease.backfillUntil,
+            since < floor
+        else { return }
+        logger.info("reading earlier history", metadata: ["since": "\(since.timestamp)"])
+        var position = since
+        while position < floor {
+            let elements = try await discord.messages(in: channel.id, .after(position))
+            guard let highest = elements.compactMap(\.messageID).max() else { break }
+            guard try await publish(elements.filter { ($0.messageID ?? floor) <= floor }) else { return }
+            _ = try await store.advance(lease, to: lease.contiguousID, renewingFor: leaseDuration)
+            position = max(position, highest)
+            if elements.count < Page.maximumMessages { break }
+        }
+        _ = try await store.finishBackfill(lease, until: since)
+    }
+
+    /// Pages forward from the cursor until the channel's end. False when the lease was lost or the process drains.
+    private func catchUp(_ lease: ChannelLease, from cursor: inout Snowflake) async throws -> Bool {
+        let floor = lease.backfillUntil ?? startingPoint
+        var position = max(floor, cursor.earlier(bySeconds: Self.overlapSeconds))
+        while !context.drain.isRequested {
+            let elements = try await discord.messages(in: channel.id, .after(position))
+            try await noticeBlankPage(elements)
+            guard try await publish(elements) else { return false }
+            guard let highest = elements.compactMap(\.messageID).max() else { return true }
+            cursor = max(cursor, highest)
+            guard try await advance(lease, to: cursor) else { return false }
+            if elements.count < Page.maximumMessages { return true }
+            position = max(position, highest)
+        }
+        return false
+    }
+
+    /// Reads the newest page and publishes what is new or edited in it; pages forward first when the page does not
+    /// reach back to the cursor. False when the lease was lost or the process drains.
+    private func poll(_ lease: ChannelLease, from cursor: inout Snowflake, newest: inout NewestPage) async throws -> Bool {
+        let elements = try await discord.messages(in: channel.id, .newest)
+        let floor = lease.backfillUntil ?? startingPoint
+        let lowest = elements.compactMap(\.messageID).min()
+        if elements.count == Page.maximumMessages, let lowest, lowest > cursor {
+            guard try await catchUp(lease, from: &cursor) else { return false }
+        }
+        let changed = elements.filter { newest.isChanged($0) && ($0.messageID ?? cursor) > floor }
+        guard try await publish(changed) else { return false }
+        newest.remember(elements)
+        cursor = max(cursor, elements.compactMap(\.messageID).max() ?? cursor)
+        return try await advance(lease, to: cursor)
+    }
+
+    private func advance(_ lease: ChannelLease, to cursor: Snowflake) async throws -> Bool {
+        let holds = try await store.advance(lease, to: cursor, renewingFor: leaseDuration)
+        if !holds { logger.warning("another fetcher took over this channel") }
+        return holds
+    }
+
+    /// Publishes the ingestible messages, oldest first, and returns once all are confirmed; false when the process
+    /// drains before that. What is no message goes the same way, so that parse can bury it where an operator sees it.
+    private func publish(_ elements: [Page.Element]) async throws -> Bool {
+        var payloads: [[UInt8]] = []
+        var first: Snowflake?
+        var last: Snowflake?
+        var ignored = 0
+        for element in elements.reversed() {
+            switch element {
+            case .message(let message) where message.isIngestible:
+                payloads.append(message.payload)
+                first = first ?? message.id
+                last = message.id
+            case .message: ignored += 1
+            case .broken(let error, let payload):
+                logger.error("Discord sent something that is no message", metadata: ["error": "\(error)"])
+                payloads.append(payload)
+            }
+        }
+        let pages = Page.pack(payloads)
+        let outgoing = pages.enumerated().map { index, page in
+            OutgoingMessage(
+                exchange: context.topology.workExchange, routingKey: "parse", type: WireType.page,
+                messageID: "\(channel.id):\(first?.description ?? "")-\(last?.description ?? ""):\(index)",
+                headers: context.headers(), body: page.bytes)
+        }
+        if !outgoing.isEmpty { guard try await publishing.publish(outgoing) else { return false } }
+        progress.add(accepted: payloads.count, ignored: ignored)
+        return true
+    }
+
+    /// A whole page without any content means that the bot's message content switch is off: say that, not "nothing
+    /// matched".
+    private func noticeBlankPage(_ elements: [Page.Element]) async throws {
+        let messages = elements.compactMap { if case .message(let message) = $0, message.isIngestible { message } else { nil } }
+        guard messages.count >= 5, messages.allSatisfy(\.isBlank) else { return }
+        guard let application = try? await discord.application(), !application.hasMessageContent else { return }
+        throw DiscordError(
+            .forbidden(0),
+            "message content is switched off for this bot: every message of '\(channel.name)' came without "
+                + "text; switch on Message Content Intent in the Discord developer portal, under Bot")
+    }
+}
+
+/// The newest page as it was last seen, to tell edits from what is known. Empty after a start: then the whole page is
+/// published once, and the store absorbs it.
+private struct NewestPage {
+    private var seen: [Snowflake: Timestamp?] = [:]
+
+    func isChanged(_ element: Page.Element) -> Bool {
+        guard let id = element.messageID, let edited = seen[id] else { return true }
+        guard case .message(let message) = element else { return false }
+        return edited != message.editedAt
+    }
+
+    mutating func remember(_ elements: [Page.Element]) {
+        seen = [:]
+        for element in elements {
+            guard let id = element.messageID else { continue }
+            if case .message(let message) = element { seen[id] = message.editedAt } else { seen[id] = .some(nil) }
+        }
+    }
+}
+
+extension Page.Element {
+    var messageID: Snowflake? {
+        switch self {
+        case .message(let message): message.id
+        case .broken(let error, _): error.id
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import Logging
+import Messaging
+import Model
+import PipelineFile
+import Storage
+
+/// `deadletter`: moves the dead queues into the table `dead_letters`, and acknowledges after the commit.
+package struct DeadletterWorker {
+    private let context: WorkerContext
+    private let store: any Store
+    private let consumer: Consumer
+
+    package init(_ context: WorkerContext) throws {
+        self.context = context
+        store = try context.openStore()
+        consumer = try context.consumer(of: context.topology.deadQueues)
+    }
+
+    /// Runs until the process drains; what is in hand is finished first.
+    package func run() async throws {
+        guard try await context.untilAvailable("the database", { try await store.checkReady() }) != nil else { return }
+        try await consumer.waitUntilConsuming()
+        context.control.say(.ready)
+        let stopping = Task { [context, consumer] in
+            await context.drain.wait()
+            await consumer.stop()
+        }
+        var moved: Int64 = 0
+        while let event = try await consumer.next(within: .seconds(1)) {
+            context.control.beat()
+            guard case .delivery(let delivery) = event else { continue }
+            let letter = DeadLetter(delivery, context: context)
+            let stored: Void? = try await context.untilAvailable("the database") {
+                try await store.insert([letter])
+            }
+            guard stored != nil else { break }
+            consumer.acknowledge(delivery)
+            moved += 1
+            context.control.beat(done: 1)
+            context.control.say(.stats(["moved": moved]))
+            context.logger.warning(
+                "dead letter",
+                metadata: ["stage": "\(letter.stage)", "id": "\(letter.id)", "error": "\(letter.errorText)"])
+        }
+        await consumer.close()
+        await store.close()
+        stopping.cancel()
+    }
+}
+
+extension DeadLetter {
+    /// What a delivery from a dead queue says about itself.
+    ///
+    /// `cf-error` is `class: text` where one of our workers gave it up; without it the broker dead-lettered the message
+    /// and its own reason (`rejected`, `delivery_limit`) stands in.
+    init(_ delivery: Delivery, context: WorkerContext) {
+        let error = delivery.headers?.error ?? "broker: \(delivery.deathReason ?? "dead-lettered without a reason")"
+        let parts = error.split(separator: ":", maxSplits: 1).map { $0.trimmingPrefix(" ") }
+        let stage = delivery.routingKey
+        let ids = Self.messageIDs(in: delivery.body)
+        let first = delivery.headers?.firstAt ?? delivery.timestamp ?? .now
+        self.init(
+            id: DeadLetter.makeID(
+                messageID: delivery.messageID ?? ids.first?.description ?? "unknown", stage: stage,
+                replay: delivery.headers?.replay),
+            stage: stage, messageIDs: ids, errorClass: parts.count == 2 ? String(parts[0]) : "unknown",
+            errorText: String(parts.last ?? ""), attempts: (delivery.headers?.attempt ?? 0) + 1,
+            attemptTimes: [delivery.timestamp ?? .now], firstAt: first, lastAt: delivery.timestamp ?? .now,
+            worker: context.name, version: Chaffinch.version, generation: context.generation.number,
+            fingerprint: DeadLetter.makeFingerprint(stage: stage, error: error), payload: delivery.body)
+    }
+
+    /// The ids of the Discord messages in a page, a record batch, or a single element of either.
+    private static func messageIDs(in body: [UInt8]) -> [Snowflake] {
+        guard let document = try? JSONDocument(body) else { return [] }
+        func id(_ json: JSONView) -> Snowflake? {
+            (json["message"]?["id"] ?? json["id"])?.string.flatMap { Snowflake($0) }
+        }
+        if document.root.kind == .object { return id(document.root).map { [$0] } ?? [] }
+        return document.root.elements.compactMap(id)
+    }
+}

@@ -1,0 +1,111 @@
+import Logging
+import Messaging
+import Model
+import PipelineFile
+import Remote
+import Storage
+import Synchronization
+
+/// `fetch`: reads every channel of the pipeline by REST and publishes what it finds as pages.
+///
+/// One task a channel, all behind one rate limiter, so that a bad channel never stops another. Each task's loop is in
+/// ``ChannelReader``.
+package struct FetchWorker {
+    private let context: WorkerContext
+    private let http: HTTPClient
+    private let discord: DiscordREST
+    private let store: any Store
+    private let publishing: ConfirmedPublishing
+
+    package init(_ context: WorkerContext) throws {
+        self.context = context
+        guard let token = context.pipeline.discord.token else {
+            throw WorkerFailure(exitCode: ExitCode.configuration, "discord.token is not set")
+        }
+        http = HTTPClient(userAgent: DiscordREST.userAgent, logger: context.logger)
+        discord = DiscordREST(
+            api: context.pipeline.discord.api, token: try context.secret(token), http: http, logger: context.logger)
+        store = try context.openStore()
+        publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
+    }
+
+    /// Runs until the process drains.
+    ///
+    /// - Throws: ``WorkerFailure`` with exit code 78 when Discord refuses the token: no retry mends that, and repeated
+    ///   refusals would have the address banned.
+    package func run() async throws {
+        guard try await context.untilAvailable("the database", { try await store.checkReady() }) != nil else { return }
+        context.control.say(.ready)
+        let progress = FetchProgress()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await beat(progress) }
+            for channel in context.pipeline.channels {
+                let reader = ChannelReader(
+                    channel: channel, context: context, discord: discord, store: store, publishing: publishing,
+                    progress: progress)
+                group.addTask { try await reader.run() }
+            }
+            try await group.waitForAll()
+        }
+        await publishing.publisher.close()
+        await store.close()
+        http.close()
+    }
+
+    /// Tells the supervisor and, while there is much to read, the log how far it has come.
+    private func beat(_ progress: FetchProgress) async throws {
+        var logged: Int64 = 0
+        repeat {
+            let counts = progress.counts
+            context.control.beat(done: progress.takeDone())
+            context.control.say(.stats(counts))
+            let accepted = counts["accepted"] ?? 0
+            if accepted >= logged + 1_000 {
+                logged = accepted
+                context.logger.info("reading history", metadata: ["accepted": .stringConvertible(accepted)])
+            }
+        } while await context.drain.sleep(for: .seconds(1))
+    }
+}
+
+/// Counters of all channels together.
+final class FetchProgress: Sendable {
+    private struct State {
+        var accepted: Int64 = 0
+        var ignored: Int64 = 0
+        var done = 0
+        var degraded: Set<Snowflake> = []
+    }
+
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - accepted: messages of an ingestible type whose publish was confirmed.
+    ///   - ignored: system messages passed over.
+    func add(accepted: Int, ignored: Int) {
+        state.withLock { state in
+            state.accepted += Int64(accepted)
+            state.ignored += Int64(ignored)
+            state.done += accepted + ignored
+        }
+    }
+
+    func mark(_ channel: Snowflake, degraded: Bool) {
+        state.withLock { state in
+            if degraded { state.degraded.insert(channel) } else { state.degraded.remove(channel) }
+        }
+    }
+
+    var counts: [String: Int64] {
+        state.withLock { state in
+            ["accepted": state.accepted, "ignored": state.ignored, "degraded_channels": Int64(state.degraded.count)]
+        }
+    }
+
+    func takeDone() -> Int {
+        state.withLock { state in
+            defer { state.done = 0 }
+            return state.done
+        }
+    }
+}

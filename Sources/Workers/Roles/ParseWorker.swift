@@ -1,0 +1,129 @@
+import Logging
+import Messaging
+import Model
+import PipelineFile
+import Rules
+
+/// `parse`: takes pages, tries the rules on each message, and sends what came of them to store.
+///
+/// One straight loop: receive, decode, act, publish, await confirms, acknowledge.
+package struct ParseWorker {
+    private let context: WorkerContext
+    private let rules: RuleSet
+    private let publishing: ConfirmedPublishing
+    private let consumer: Consumer
+
+    /// - Throws: ``WorkerFailure`` with exit code 78 when the generation's rules do not compile here.
+    package init(_ context: WorkerContext) throws {
+        self.context = context
+        rules = try Self.compileRules(context)
+        publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
+        consumer = try context.consumer(of: [context.topology.workQueue("parse")])
+    }
+
+    /// Runs until the process drains; what is in hand is finished first.
+    package func run() async throws {
+        try await consumer.waitUntilConsuming()
+        context.control.say(.ready)
+        context.control.say(.generation(rules: Int64(context.generation.number), ok: true, error: nil))
+        let stopping = Task { [context, consumer] in
+            await context.drain.wait()
+            await consumer.stop()
+        }
+        var counts = OutcomeCounts()
+        while let event = try await consumer.next(within: .seconds(1)) {
+            var handled = 0
+            if case .delivery(let delivery) = event {
+                let (batch, outgoing) = handle(delivery)
+                guard try await publishing.publish(outgoing) else { break }
+                consumer.acknowledge(delivery)
+                counts.add(batch)
+                handled = batch.count
+            }
+            context.control.beat(done: handled)
+            counts.report(to: context.control)
+        }
+        await publishing.publisher.close()
+        await consumer.close()
+        stopping.cancel()
+    }
+
+    /// What a delivery becomes: the parsed messages, and what must be confirmed before it may be acknowledged.
+    private func handle(_ delivery: Delivery) -> (batch: [ParsedMessage], outgoing: [OutgoingMessage]) {
+        if let foreign = delivery.headers?.pipeline, foreign != context.pipeline.name {
+            return ([], [deadPage(delivery, error: "permanent: the page belongs to pipeline '\(foreign)'")])
+        }
+        let elements: [Page.Element]
+        do {
+            elements = try Page.unpack(delivery.body)
+        } catch {
+            return ([], [deadPage(delivery, error: "permanent: \(error)")])
+        }
+        var batch: [ParsedMessage] = []
+        var outgoing: [OutgoingMessage] = []
+        for (index, element) in elements.enumerated() {
+            switch element {
+            case .message(let message): batch.append(rules.parse(message))
+            case .broken(let error, let payload):
+                let id = error.id?.description ?? "\(delivery.messageID ?? "page"):\(index)"
+                outgoing.append(
+                    publishing.deadLetter(
+                        stage: "parse", type: delivery.type, payload: payload, messageID: id,
+                        received: delivery.headers, error: "permanent: \(error)"))
+            }
+        }
+        if !batch.isEmpty {
+            outgoing.append(
+                OutgoingMessage(
+                    exchange: context.topology.workExchange, routingKey: "store", type: WireType.batch,
+                    messageID: delivery.messageID ?? batch[0].message.id.description,
+                    headers: context.headers(keeping: delivery.headers), body: RecordBatch.encode(batch)))
+        }
+        return (batch, outgoing)
+    }
+
+    private func deadPage(_ delivery: Delivery, error: String) -> OutgoingMessage {
+        context.logger.error(
+            "a page cannot be read; it goes to the dead letters",
+            metadata: ["error": "\(error)", "message_id": "\(delivery.messageID ?? "")"])
+        return publishing.deadLetter(
+            stage: "parse", type: delivery.type, payload: delivery.body, messageID: delivery.messageID ?? "unknown",
+            received: delivery.headers, error: error)
+    }
+
+    private static func compileRules(_ context: WorkerContext) throws -> RuleSet {
+        let compilation = RuleCompiler.compile(
+            context.generation.rules, records: context.pipeline.records, channels: context.pipeline.channelNames,
+            runningExamples: false)
+        guard let rules = compilation.rules else {
+            throw WorkerFailure(
+                exitCode: ExitCode.configuration,
+                "the rules of generation \(context.generation.number) do not compile: "
+                    + "\(compilation.diagnostics.all.first?.message ?? "unknown")")
+        }
+        return rules
+    }
+}
+
+/// Outcomes since start, for watching.
+private struct OutcomeCounts {
+    private var counts: [String: Int64] = [:]
+    private var reported: ContinuousClock.Instant?
+    private var isDirty = false
+
+    mutating func add(_ batch: [ParsedMessage]) {
+        for parsed in batch {
+            counts[parsed.outcome.rawValue, default: 0] += 1
+            counts["records", default: 0] += Int64(parsed.records.count)
+        }
+        isDirty = isDirty || !batch.isEmpty
+    }
+
+    mutating func report(to control: ControlChannel) {
+        let now = ContinuousClock.now
+        guard isDirty, reported.map({ now - $0 >= .seconds(1) }) ?? true else { return }
+        reported = now
+        isDirty = false
+        control.say(.stats(counts))
+    }
+}

@@ -1,0 +1,29 @@
+import Logging
+import Model
+import Storage
+
+extension WorkerContext {
+    /// Runs `body` until the service it needs is there: waits with back-off while it throws
+    /// `StoreError.unavailable` or `.notSetUp`, says so once, and again when it is back.
+    ///
+    /// - Returns: `nil` when the process drains meanwhile.
+    /// - Throws: what `body` throws otherwise.
+    func untilAvailable<Result: Sendable>(
+        _ service: String, _ body: @Sendable () async throws -> Result
+    ) async throws -> Result? {
+        var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(5))
+        while true {
+            do {
+                let result = try await body()
+                if backoff.attempts > 0 { logger.info("\(service) is back") }
+                return result
+            } catch let error as StoreError where error.code == .unavailable || error.code == .notSetUp {
+                if backoff.attempts == 0 {
+                    logger.warning("\(service) is not available; waiting", metadata: ["error": "\(error)"])
+                }
+                control.beat()
+                guard await drain.sleep(for: backoff.next()) else { return nil }
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import Logging
+import Messaging
+import Model
+
+/// The AMQP `type` of what travels here.
+package enum WireType {
+    package static let page = "message.page"
+    package static let batch = "record.batch"
+}
+
+/// Publishes until the broker has confirmed: a full queue is waited for, because what is not confirmed must not be
+/// acknowledged upstream.
+struct ConfirmedPublishing {
+    let context: WorkerContext
+    let publisher: Publisher
+
+    /// Returns once every message is confirmed.
+    ///
+    /// - Returns: false when the process drains before that; nothing upstream may be acknowledged then.
+    func publish(_ messages: [OutgoingMessage]) async throws -> Bool {
+        var open = messages
+        var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
+        while !open.isEmpty {
+            let results = try await publisher.publish(open)
+            var refused: [OutgoingMessage] = []
+            for (message, result) in zip(open, results) {
+                switch result {
+                case .confirmed: continue
+                case .refused:
+                    context.logger.warning(
+                        "queue is full; waiting for room", metadata: ["routing_key": "\(message.routingKey)"])
+                case .returned(let code, let reason):
+                    context.logger.error(
+                        "no queue took the message; is the topology set up?",
+                        metadata: ["routing_key": "\(message.routingKey)", "code": "\(code)", "reason": "\(reason)"])
+                }
+                refused.append(message)
+            }
+            open = refused
+            guard !open.isEmpty else { break }
+            context.control.beat()
+            guard await context.drain.sleep(for: backoff.next()) else { return false }
+        }
+        return true
+    }
+
+    /// A message for the dead queue of `stage`, from where the `deadletter` worker takes it into its table.
+    ///
+    /// - Parameters:
+    ///   - payload: the failing message alone, never its whole page.
+    ///   - error: what happened, led by its class: `permanent: …`.
+    func deadLetter(
+        stage: String, type: String?, payload: [UInt8], messageID: String, received: WireHeaders?, error: String
+    ) -> OutgoingMessage {
+        OutgoingMessage(
+            exchange: context.topology.deadExchange, routingKey: stage, type: type, messageID: messageID,
+            headers: context.headers(keeping: received, error: error), body: payload)
+    }
+}

@@ -1,0 +1,95 @@
+package import Logging
+import Messaging
+import Model
+package import PipelineFile
+import Storage
+
+/// What every role gets: its generation, its secrets, and the ways to talk to the supervisor.
+package struct WorkerContext: Sendable {
+    package let generation: Generation
+    /// `fetch/1` and the like, for connection names and logs.
+    package let name: String
+    package let logger: Logger
+    package let control: ControlChannel
+    package let drain: DrainSignal
+    private let environment: [String: String]
+
+    package init(
+        generation: Generation, name: String, logger: Logger, control: ControlChannel, drain: DrainSignal,
+        environment: [String: String]
+    ) {
+        self.generation = generation
+        self.name = name
+        self.logger = logger
+        self.control = control
+        self.drain = drain
+        self.environment = environment
+    }
+
+    var pipeline: Pipeline { generation.pipeline }
+
+    /// The value of a secret this role was given.
+    ///
+    /// - Throws: ``WorkerFailure`` with exit code 78 when it was not.
+    func secret(_ reference: SecretReference) throws -> String {
+        guard let value = environment[reference.variable], !value.isEmpty else {
+            throw WorkerFailure(exitCode: ExitCode.configuration, "\(reference.variable) is not set for \(name)")
+        }
+        return value
+    }
+
+    func brokerAddress() throws -> BrokerAddress {
+        try BrokerAddress(try secret(pipeline.broker.url))
+    }
+
+    var topology: Topology { Topology(prefix: pipeline.broker.prefix) }
+
+    var recordTypes: [String: RecordType] {
+        Dictionary(uniqueKeysWithValues: pipeline.records.map { ($0.name, $0) })
+    }
+
+    func openStore(url: String? = nil) throws -> any Store {
+        try Storage.openStore(
+            url ?? secret(pipeline.store.url),
+            schema: StoreSchema(pipeline: pipeline.name, records: pipeline.records), name: "chaffinch \(name)",
+            logger: logger)
+    }
+
+    func publisher() throws -> Publisher {
+        Publisher(address: try brokerAddress(), name: "chaffinch \(name) publish", logger: logger)
+    }
+
+    func consumer(of queues: [String]) throws -> Consumer {
+        Consumer(address: try brokerAddress(), queues: queues, name: "chaffinch \(name) consume", logger: logger)
+    }
+
+    /// The headers of a message that starts here; republished ones keep what they carry.
+    func headers(keeping received: WireHeaders? = nil, error: String? = nil) -> WireHeaders {
+        var headers = received ?? WireHeaders(pipeline: pipeline.name)
+        headers.firstAt = headers.firstAt ?? .now
+        headers.error = error
+        return headers
+    }
+}
+
+/// Exit codes of all commands (DESIGN.md, "§C commands").
+package enum ExitCode {
+    package static let done: Int32 = 0
+    package static let failed: Int32 = 1
+    package static let usage: Int32 = 64
+    package static let unavailable: Int32 = 69
+    package static let `internal`: Int32 = 70
+    package static let forced: Int32 = 75
+    package static let configuration: Int32 = 78
+}
+
+/// Why a role cannot go on: a sentence for the log and the exit code that tells the supervisor what to do.
+package struct WorkerFailure: Error, CustomStringConvertible {
+    package var exitCode: Int32
+    package var description: String
+
+    package init(exitCode: Int32, _ description: String) {
+        self.exitCode = exitCode
+        self.description = description
+    }
+}

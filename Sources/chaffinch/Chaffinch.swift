@@ -1,0 +1,58 @@
+import ArgumentParser
+import Foundation
+import Model
+import Supervision
+
+@main
+struct Main {
+    static func main() {
+        // Signals are taken over before any thread starts: as PID 1 the default dispositions would ignore SIGTERM.
+        if CommandLine.arguments.dropFirst().first == "supervisor" { Signals.prepare() }
+        do {
+            var command = try ChaffinchCommand.parseAsRoot()
+            try command.run()
+        } catch let failure as CommandFailure {
+            if !failure.description.isEmpty { Terminal.error("chaffinch: \(failure)") }
+            exit(failure.exitCode)
+        } catch {
+            let code = ChaffinchCommand.exitCode(for: error)
+            // Usage errors exit 64 (EX_USAGE), as ArgumentParser has it; --help and --version exit 0.
+            ChaffinchCommand.exit(withError: code == .failure ? CommandFailure.wrapping(error) : error)
+        }
+    }
+}
+
+struct ChaffinchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chaffinch",
+        abstract: "Turns what people write in Discord channels into typed rows in a database.",
+        discussion: """
+            Edit pipeline.yaml to add a channel or a record type, drop rule files into parsers/, and run the supervisor:
+
+              chaffinch check                 see what is wrong, with file, line and column
+              chaffinch test                  run the examples inside the rule files
+              chaffinch supervisor            run everything; the entrypoint of a container
+              chaffinch status                see how it goes
+
+            Exit codes: 0 done, 1 a check or test failed, 64 usage, 69 a needed service is unavailable, 70 internal,
+            75 the stop had to be forced, 78 configuration.
+            """,
+        version: Chaffinch.version,
+        subcommands: [
+            SupervisorCommand.self, CheckCommand.self, TestCommand.self, ParseCommand.self, SetupCommand.self,
+            StatusCommand.self, SchemaCommand.self, WorkerCommand.self,
+        ])
+}
+
+/// A sentence for standard error and an exit code.
+struct CommandFailure: Error, CustomStringConvertible {
+    var exitCode: Int32
+    var description: String
+
+    init(_ exitCode: Int32, _ description: String = "") {
+        self.exitCode = exitCode
+        self.description = description
+    }
+
+    static func wrapping(_ error: any Error) -> any Error { error }
+}

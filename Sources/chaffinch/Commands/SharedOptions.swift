@@ -1,0 +1,25 @@
+import ArgumentParser
+import Foundation
+import Workers
+
+/// Options that several commands take.
+struct ConfigOption: ParsableArguments {
+    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("The pipeline file.", valueName: "file"))
+    var config = "pipeline.yaml"
+
+    /// Checks the files for a command that needs them whole, and says what is wrong with them.
+    ///
+    /// - Throws: ``CommandFailure`` with exit code 78.
+    func check(resolvingSecrets: Bool, runningExamples: Bool = false) throws -> PipelineCheck {
+        let check = PipelineCheck(
+            path: config, environment: ProcessInfo.processInfo.environment, resolvingSecrets: resolvingSecrets,
+            runningExamples: runningExamples)
+        guard !check.hasErrors else {
+            Terminal.error(check.rendered(colour: Terminal.errorHasColour))
+            throw CommandFailure(ExitCode.configuration)
+        }
+        return check
+    }
+}
+
+typealias ExitCode = Workers.ExitCode

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Foundation
+import Model
+import PipelineFile
+import Supervision
+import Workers
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Shows what the supervisor's workers do.",
+        discussion: """
+            Examples:
+              chaffinch status
+              chaffinch status --json | jq '.workers[] | {name, state}'
+              chaffinch status --live            no output; 0 if the supervisor answers, for health checks
+
+            Exits 0 when every worker is ready, 1 when one is not, 69 when no supervisor answers.
+            """)
+
+    @OptionGroup var options: ConfigOption
+
+    @Option(help: ArgumentHelp("The data folder, instead of the one named in the pipeline file.", valueName: "folder"))
+    var data: String?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @Flag(help: "Only say by the exit code whether the supervisor answers.")
+    var live = false
+
+    func run() throws {
+        let folder = data ?? dataFolder()
+        let answer: [UInt8]
+        do {
+            answer = try StatusClient.request(socket: folder + "/supervisor.sock", #"{"type":"status"}"#)
+        } catch {
+            throw CommandFailure(ExitCode.unavailable, live ? "" : "no supervisor answers on '\(folder)': \(error)")
+        }
+        if live { return }
+        let document = try JSONDocument(answer)
+        if json { Terminal.output(answer) } else { StatusTable(document.root).show() }
+        let ready = document.root["workers"]?.elements.allSatisfy { Self.isWell($0) } ?? false
+        if !ready { throw CommandFailure(ExitCode.failed) }
+    }
+
+    /// A job that ended well is as good as ready.
+    private static func isWell(_ worker: JSONView) -> Bool { worker["ready"]?.boolean == true }
+
+    private func dataFolder() -> String {
+        PipelineCheck(
+            path: options.config, environment: ProcessInfo.processInfo.environment, resolvingSecrets: false,
+            runningExamples: false
+        ).dataFolder
+    }
+}
+
+/// The status as aligned columns, one worker a line.
+private struct StatusTable {
+    private let name: String
+    private let state: String
+    private let generation: Int64
+    private var rows: [[String]] = []
+
+    init(_ status: JSONView) {
+        name = status["name"]?.string ?? ""
+        state = status["state"]?.string ?? ""
+        generation = status["generation"]?.integer ?? 0
+        guard let workers = status["workers"] else { return }
+        for worker in workers.elements {
+            rows.append([
+                "\(worker["name"]?.string ?? "")/\(worker["replica"]?.integer ?? 1)", worker["state"]?.string ?? "",
+                worker["pid"]?.integer.map(String.init) ?? "-", Self.age(worker["started_at"]?.string),
+                String(worker["restarts"]?.integer ?? 0), Self.memory(worker["memory_bytes"]?.integer),
+                Self.lastExit(worker["last_exit"]),
+            ])
+        }
+    }
+
+    func show() {
+        Terminal.output("\(Terminal.styled(name, .bold))  \(coloured(state))  generation \(generation)")
+        let header = ["WORKER", "STATE", "PID", "UP", "RESTARTS", "MEMORY", "LAST EXIT"]
+        let widths = header.indices.map { column in
+            ([header] + rows).map { $0[column].count }.max() ?? 0
+        }
+        func line(_ cells: [String], isHeader: Bool) -> String {
+            cells.indices.map { column in
+                let padded = cells[column].padding(toLength: widths[column], withPad: " ", startingAt: 0)
+                if isHeader { return Terminal.styled(padded, .dim) }
+                return column == 1 ? coloured(padded) : padded
+            }.joined(separator: "  ")
+        }
+        Terminal.output(line(header, isHeader: true))
+        for row in rows { Terminal.output(line(row, isHeader: false)) }
+    }
+
+    private func coloured(_ state: String) -> String {
+        switch state.trimmingCharacters(in: .whitespaces) {
+        case "ready": Terminal.styled(state, .green)
+        case "failed", "open", "degraded": Terminal.styled(state, .red)
+        default: Terminal.styled(state, .yellow)
+        }
+    }
+
+    private static func age(_ startedAt: String?) -> String {
+        guard let started = startedAt.flatMap({ Timestamp(iso8601: $0) }) else { return "-" }
+        let seconds = max(0, (Timestamp.now.microseconds - started.microseconds) / 1_000_000)
+        if seconds < 60 { return "\(seconds)s" }
+        if seconds < 3600 { return "\(seconds / 60)m\(seconds % 60)s" }
+        return "\(seconds / 3600)h\(seconds / 60 % 60)m"
+    }
+
+    private static func memory(_ bytes: Int64?) -> String {
+        bytes.map { "\($0 / 1_048_576) MiB" } ?? "-"
+    }
+
+    private static func lastExit(_ exit: JSONView?) -> String {
+        guard let exit, exit.kind == .object else { return "-" }
+        if let signal = exit["signal"]?.integer { return "signal \(signal)" }
+        return exit["code"]?.integer.map { "exit \($0)" } ?? "-"
+    }
+}

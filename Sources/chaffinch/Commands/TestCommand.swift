@@ -1,0 +1,75 @@
+import ArgumentParser
+import Foundation
+import Model
+import PipelineFile
+import Rules
+import Workers
+
+struct TestCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test",
+        abstract: "Runs the examples inside the rule files.",
+        discussion: """
+            Examples:
+              chaffinch test                              all files of the parsers folder
+              chaffinch test parsers/trading-signals.yaml
+
+            Prints one line an example and what differs for a failure. Exits 1 when one fails. Needs no token, broker
+            or database.
+            """)
+
+    @OptionGroup var options: ConfigOption
+
+    @Argument(help: "Rule files to test; all when none is named.")
+    var files: [String] = []
+
+    func run() throws {
+        let check = PipelineCheck(
+            path: options.config, environment: ProcessInfo.processInfo.environment, resolvingSecrets: false,
+            runningExamples: false)
+        guard let pipeline = check.pipeline else {
+            Terminal.error(check.rendered(colour: Terminal.errorHasColour))
+            throw CommandFailure(ExitCode.configuration)
+        }
+        let chosen = try chooseFiles(check)
+        let shownDiagnostics = check.diagnostics.all.filter { diagnostic in
+            diagnostic.severity == .error && (files.isEmpty || chosen.contains { $0.name == diagnostic.file })
+        }
+        for diagnostic in shownDiagnostics {
+            Terminal.error(diagnostic.rendered(sources: check.sources, colour: Terminal.errorHasColour))
+        }
+        let compilation = RuleCompiler.compile(
+            chosen, records: pipeline.records, channels: pipeline.channelNames, runningExamples: true)
+        for result in compilation.examples { show(result) }
+        let failed = compilation.examples.count { !$0.passed }
+        let parsers = Set(compilation.examples.map(\.parser)).count
+        Terminal.output(
+            "\(compilation.examples.count - failed) passed, \(failed) failed, in \(parsers) "
+                + (parsers == 1 ? "parser" : "parsers"))
+        if failed > 0 || !shownDiagnostics.isEmpty { throw CommandFailure(ExitCode.failed) }
+    }
+
+    private func show(_ result: ExampleResult) {
+        let style: Terminal.Style = result.passed ? .green : .red
+        Terminal.output(Terminal.styled(String(result.line.prefix(4)), style) + result.line.dropFirst(4))
+        guard !result.passed else { return }
+        for line in result.diff {
+            let style: Terminal.Style = line.hasPrefix("-") ? .green : line.hasPrefix("+") ? .red : .dim
+            Terminal.output("       " + Terminal.styled(line, style))
+        }
+    }
+
+    private func chooseFiles(_ check: PipelineCheck) throws -> [SourceFile] {
+        guard !files.isEmpty else { return check.ruleFiles }
+        return try files.map { path in
+            let wanted = URL(fileURLWithPath: path).standardizedFileURL.path
+            if let known = check.ruleFiles.first(where: { URL(fileURLWithPath: $0.name).standardizedFileURL.path == wanted }) {
+                return known
+            }
+            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+                throw CommandFailure(ExitCode.usage, "cannot read rule file '\(path)'")
+            }
+            return SourceFile(name: path, text: text)
+        }
+    }
+}

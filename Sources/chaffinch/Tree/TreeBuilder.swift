@@ -1,0 +1,150 @@
+import Foundation
+import Messaging
+import Model
+import PipelineFile
+import Supervision
+import Workers
+
+/// Turns an accepted generation into the tree of processes that serves it: which roles there are, in what order they
+/// start, and which secrets each receives.
+struct TreeBuilder {
+    let pipeline: Pipeline
+    let generation: Int
+    let secrets: [String: String]
+    /// The roles and commands to run; all when empty.
+    let only: Set<String>
+    /// The environment of the supervisor, of which children get what is no secret.
+    let environment: [String: String]
+    let executable: String
+
+    /// - Parameter managedBroker: prepared when the pipeline asks for one.
+    func children(managedBroker: ManagedBroker?) throws -> [ChildSpecification] {
+        var children: [ChildSpecification] = []
+        if pipeline.hasPipeline {
+            children += managedBroker.map(broker) ?? []
+            children += roles(needsBroker: managedBroker != nil)
+        }
+        children += try commands()
+        return children
+    }
+
+    /// Names that `--only` may hold.
+    var knownNames: [String] {
+        (pipeline.hasPipeline ? Role.allCases.map(\.rawValue) : [])
+            + pipeline.workers.filter { $0.command != nil }.map(\.name)
+    }
+
+    private func isWanted(_ name: String) -> Bool { only.isEmpty || only.contains(name) }
+
+    /// `epmd` first and in the foreground, so that RabbitMQ does not leave one of its own behind.
+    private func broker(_ managed: ManagedBroker) -> [ChildSpecification] {
+        var epmd = child("epmd", .command, managed.epmd.arguments, managed.epmd.environment)
+        epmd.probe = .tcp("127.0.0.1", managed.epmd.probePort)
+        var node = child("broker", .command, managed.node.arguments, managed.node.environment)
+        node.probe = .tcp("127.0.0.1", managed.node.probePort)
+        node.dependsOn = ["epmd": .ready]
+        node.startTimeout = .seconds(120)
+        return [epmd, node]
+    }
+
+    /// `setup` → `store`, `deadletter` → `parse` → `fetch`, each waiting for the one before it to be ready.
+    private func roles(needsBroker: Bool) -> [ChildSpecification] {
+        var previous = needsBroker ? ["broker"] : []
+        var children: [ChildSpecification] = []
+        for tier in [[Role.setup], [.store, .deadletter], [.parse], [.fetch]] {
+            let wanted = tier.filter { $0 == .setup || isWanted($0.rawValue) && ($0 != .fetch || !pipeline.channels.isEmpty) }
+            for role in wanted {
+                children.append(roleChild(role, after: previous))
+            }
+            if !wanted.isEmpty { previous = wanted.map(\.rawValue) }
+        }
+        return children
+    }
+
+    private func roleChild(_ role: Role, after previous: [String]) -> ChildSpecification {
+        let command = [
+            executable, "worker", "role", role.rawValue, "--data", pipeline.dataFolder, "--generation",
+            String(generation),
+        ]
+        var specification = child(
+            role.rawValue, role == .setup ? .job : .worker, command,
+            baseEnvironment.merging(secrets(of: role)) { _, new in new })
+        for name in previous { specification.dependsOn[name] = .ready }
+        if role == .setup { specification.startTimeout = .seconds(300) }
+        return specification
+    }
+
+    /// The secrets a role uses, and no others.
+    private func secrets(of role: Role) -> [String: String] {
+        let references: [SecretReference?] =
+            switch role {
+            case .setup: [pipeline.broker.url, pipeline.store.url, pipeline.store.setupURL]
+            case .store, .deadletter: [pipeline.broker.url, pipeline.store.url]
+            case .parse: [pipeline.broker.url]
+            case .fetch: [pipeline.broker.url, pipeline.store.url, pipeline.discord.token]
+            }
+        return secrets.filter { variable, _ in references.contains { $0?.variable == variable } }
+    }
+
+    private func commands() throws -> [ChildSpecification] {
+        try pipeline.workers.compactMap { worker in
+            guard let command = worker.command, isWanted(worker.name) else { return nil }
+            var specification = child(
+                worker.name, .command, command, try ownEnvironment.merging(values(of: worker)) { _, new in new })
+            specification.workingDirectory = worker.cwd ?? pipeline.folder
+            return specification
+        }
+    }
+
+    /// - Throws: `TemplateError` for a variable that is not set.
+    private func values(of worker: Worker) throws -> [String: String] {
+        try (worker.env ?? [:]).mapValues { try $0.expanded(with: environment) }
+    }
+
+    /// A child with the settings of its `workers:` entry, if there is one.
+    private func child(
+        _ name: String, _ kind: ChildSpecification.Kind, _ command: [String], _ environment: [String: String]
+    ) -> ChildSpecification {
+        var specification = ChildSpecification(name: name, command: command, environment: environment, kind: kind)
+        guard let worker = pipeline.workers.first(where: { $0.name == name }) else { return specification }
+        specification.apply(worker)
+        return specification
+    }
+
+    /// What a built-in role sees: enough to find programs, certificates and proxies, and no variable of the user's own.
+    private var baseEnvironment: [String: String] {
+        let names: Set = [
+            "PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy",
+            "no_proxy", "HTTPS_PROXY", "NO_PROXY", "all_proxy", "ALL_PROXY", "LD_LIBRARY_PATH",
+        ]
+        return environment.filter { names.contains($0.key) || $0.key.hasPrefix("LC_") }
+    }
+
+    /// What a command of the user's own sees: the supervisor's environment without what the pipeline uses as secrets.
+    private var ownEnvironment: [String: String] {
+        let values = Set(secrets.values.filter { $0.count >= 4 })
+        return environment.filter { !values.contains($0.value) && !$0.key.hasPrefix("CHAFFINCH_") }
+    }
+}
+
+extension ChildSpecification {
+    /// Takes over what a `workers:` entry sets.
+    fileprivate mutating func apply(_ worker: Worker) {
+        replicas = worker.replicas ?? replicas
+        if let restart = worker.restart { self.restart = Restart(rawValue: restart.rawValue) ?? self.restart }
+        if let exits = worker.successExit { successExit = Set(exits.map(Int32.init)) }
+        if let exits = worker.noRestartExit { noRestartExit = Set(exits.map(Int32.init)) }
+        if let settings = worker.backoff {
+            backoff = Backoff(
+                initial: settings.initial ?? backoff.initial, factor: settings.factor ?? backoff.factor,
+                maximum: settings.max ?? backoff.maximum, jitter: settings.jitter ?? backoff.jitter)
+            backoffResetAfter = settings.resetAfter ?? backoffResetAfter
+        }
+        startTimeout = worker.startTimeout ?? startTimeout
+        drainTimeout = worker.drainTimeout ?? drainTimeout
+        stopTimeout = worker.stopTimeout ?? stopTimeout
+        for (name, condition) in worker.dependsOn ?? [:] {
+            dependsOn[name] = Condition(rawValue: condition.rawValue) ?? .ready
+        }
+    }
+}

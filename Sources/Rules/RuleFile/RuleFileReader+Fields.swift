@@ -179,7 +179,8 @@ extension RuleFileReader {
             if !isCaptured, mappings[field.name] != nil {
                 diagnostics.error("'map' names '\(field.name)', which no group takes", at: match)
             }
-            if !isCaptured, constants[index] == nil, field.required, field.defaultValue == nil {
+            let isSet = set?.value(field.name) != nil
+            if !isCaptured, !isSet, field.required, field.defaultValue == nil {
                 diagnostics.error("list '\(list.name)' requires '\(field.name)': name a group or 'set' it", at: match)
             }
             guard isCaptured else { continue }

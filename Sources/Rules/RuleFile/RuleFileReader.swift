@@ -111,13 +111,13 @@ struct RuleFileReader {
         let gate = gateNode.map { LiteralGate($0.texts("'gate'", &diagnostics).map(\.text)) }
         let checksNode = map.optional("check")
         let examplesNode = map.optional("examples")
-        guard let id, let record else { return nil }
+        guard let record else { return nil }
         let checks = checksNode.map {
             RuleCompiler.bind($0.texts("'check'", &diagnostics).map(\.node), to: record, &diagnostics)
         }
         return RuleHead(
-            id: id.text,
-            idNode: id.node,
+            id: id?.text ?? "",
+            idNode: id?.node ?? map.node,
             record: record,
             engine: engine,
             status: status ?? .live,

@@ -29,6 +29,28 @@ struct PatternTests {
         #expect(try match(#"\Gb"#, "ab", from: 1) == "b")
     }
 
+    @Test(
+        "finds every match, and goes on after an empty one",
+        arguments: [
+            ("a", "banana", [1..<2, 3..<4, 5..<6]), ("", "né", [0..<0, 1..<1, 3..<3]),
+            ("x*", "xxé", [0..<2, 2..<2, 4..<4]),
+            ("(?<=n)", "nn", [1..<1, 2..<2]), (#"\Gb"#, "bbab", [0..<1, 1..<2]), ("^", "a\nb", [0..<0, 2..<2]),
+            ("z", "", []),
+        ] as [(String, String, [Range<Int>])]
+    )
+    func everyMatch(source: String, text: String, expected: [Range<Int>]) throws {
+        let pattern = try Pattern(source, limits: MatchLimits())
+        var found: [Range<Int>] = []
+        let outcome = Array(text.utf8).withUnsafeBufferPointer { bytes in
+            pattern.forEachMatch(in: bytes) { range in
+                found.append(range)
+                return true
+            }
+        }
+        #expect(outcome == .noMatch)
+        #expect(found == expected)
+    }
+
     @Test("a runaway pattern stops at the limit, at once")
     func limit() throws {
         let pattern = try Pattern("(a+)+$", limits: MatchLimits())

@@ -75,6 +75,26 @@ struct RealMessagesTests {
         #expect(wrong.prefix(5).isEmpty, "\(wrong.count) of \(lines.count) are wrong")
     }
 
+    @Test(
+        "chatter gives no record",
+        arguments: ["discord_komodo_feeds.jsonl", "community_formats.jsonl", "discord_option_alerts.jsonl"]
+    )
+    func chatter(name: String) throws {
+        let compilation = RuleCompiler.compile(
+            [try source("parsers/trading-signals.yaml")],
+            records: [tradingSignal],
+            channels: [],
+            runningExamples: false
+        )
+        let rules = try #require(compilation.rules)
+        for line in try sharedLines(name) {
+            let json = try JSONDocument(String(line)).root
+            let text = try #require(json["content"]?.string ?? json["text"]?.string)
+            let parsed = rules.parse(message(text))
+            #expect(parsed.records.map(\.short) == [], "\(text)")
+        }
+    }
+
     @Test("no signal is read wrongly, and what is no signal gives no record")
     func signals() throws {
         let compilation = RuleCompiler.compile(

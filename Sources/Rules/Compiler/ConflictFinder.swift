@@ -1,23 +1,62 @@
 internal import PipelineFile
 
-/// Looks for an example that two rules of equal priority both take.
-enum ConflictFinder {
-    static func conflict(_ first: RuleParser, _ second: RuleParser) -> (file: String, mark: SourceMark)? {
-        guard first.head.priority == second.head.priority, first.head.input.mayShareText(with: second.head.input),
-            first.head.channels.overlaps(second.head.channels)
-        else { return nil }
-        return example(of: first, takenBy: second) ?? example(of: second, takenBy: first)
+/// Looks for examples that two live rules of equal priority both take: which of them wins would be chance.
+struct ConflictFinder {
+    /// The rules to compare, in the order of their files.
+    let parsers: [RuleParser]
+
+    struct Conflict {
+        /// Places in ``parsers``; `later` is the one at fault.
+        var earlier: Int
+        var later: Int
+        /// Where the example stands.
+        var file: String
+        var mark: SourceMark
     }
 
-    private static func example(of owner: RuleParser, takenBy other: RuleParser) -> (String, SourceMark)? {
-        let normalizer = Normalizer(other.head.normalization)
-        for example in owner.head.examples {
-            guard case .records = example.expectation else { continue }
-            var text = normalizer.normalize(example.text)
-            if let gate = other.head.gate, !gate.admits(text.folded) { continue }
-            if case .records = other.parse(text.bytes) { return (owner.file, example.node.mark) }
+    /// At most one conflict for each pair.
+    func conflicts() -> [Conflict] {
+        let groups = Dictionary(grouping: parsers.indices) { parsers[$0].head.priority }
+        return groups.values.filter { $0.count > 1 }.flatMap { conflicts(among: $0) }
+            .sorted { ($0.later, $0.earlier) < ($1.later, $1.earlier) }
+    }
+
+    private func conflicts(among group: [Int]) -> [Conflict] {
+        var found: [Conflict] = []
+        for owner in group {
+            for example in parsers[owner].head.examples {
+                guard case .records = example.expectation else { continue }
+                for other in takers(of: example, besides: owner, among: group) {
+                    let pair = (min(owner, other), max(owner, other))
+                    guard !found.contains(where: { ($0.earlier, $0.later) == pair }) else { continue }
+                    found.append(
+                        Conflict(
+                            earlier: pair.0,
+                            later: pair.1,
+                            file: parsers[owner].file,
+                            mark: example.node.mark
+                        )
+                    )
+                }
+            }
         }
-        return nil
+        return found
+    }
+
+    private func takers(of example: RuleExample, besides owner: Int, among group: [Int]) -> [Int] {
+        var texts: [Normalization: NormalizedText] = [:]
+        return group.filter { other in
+            let (first, second) = (parsers[owner].head, parsers[other].head)
+            guard other != owner, first.input.mayShareText(with: second.input),
+                first.channels.overlaps(second.channels)
+            else { return false }
+            let steps = second.normalization
+            var text = texts[steps] ?? Normalizer(steps).normalize(example.text)
+            let isAdmitted = second.gate?.admits(text.folded) ?? true
+            texts[steps] = text
+            guard isAdmitted, case .records = parsers[other].parse(text.bytes) else { return false }
+            return true
+        }
     }
 }
 

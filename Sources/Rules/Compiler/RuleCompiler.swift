@@ -136,20 +136,18 @@ package enum RuleCompiler {
         }
     }
 
-    /// Two live rules of equal priority that both make a record of one example: which wins would be chance.
     private static func reportConflicts(_ rules: inout [LoadedRule]) {
         let candidates = rules.indices.filter { rules[$0].goodParser?.head.status == .live }
-        for (place, later) in candidates.enumerated() {
-            for earlier in candidates[..<place] {
-                guard let first = rules[earlier].goodParser, let second = rules[later].goodParser,
-                    let conflict = ConflictFinder.conflict(first, second)
-                else { continue }
-                rules[later].diagnostics.error(
-                    "priority \(second.head.priority) is also that of parser '\(first.head.id)' in \(first.file), and "
-                        + "both take the example at \(conflict.file):\(conflict.mark)",
-                    at: second.head.idNode
-                )
-            }
+        let finder = ConflictFinder(parsers: candidates.compactMap { rules[$0].goodParser })
+        for conflict in finder.conflicts() {
+            let (first, second) = (finder.parsers[conflict.earlier], finder.parsers[conflict.later])
+            // A rule that lost to an earlier one is out, and is in nobody's way any more.
+            guard rules[candidates[conflict.earlier]].isGood else { continue }
+            rules[candidates[conflict.later]].diagnostics.error(
+                "priority \(second.head.priority) is also that of parser '\(first.head.id)' in \(first.file), and "
+                    + "both take the example at \(conflict.file):\(conflict.mark)",
+                at: second.head.idNode
+            )
         }
     }
 }

@@ -87,6 +87,26 @@ final class Pattern {
         return nil
     }
 
+    /// Calls `body` with the range of every match, from left to right, until it returns false; the groups are those of
+    /// that match. An empty match is followed by the next character. Returns `matched` when `body` ended it,
+    /// `noMatch` when there are no more.
+    func forEachMatch(in text: UnsafeBufferPointer<UInt8>, _ body: (Range<Int>) -> Bool) -> Outcome {
+        var start = 0
+        while start <= text.count {
+            let outcome = match(text, from: start)
+            guard outcome == .matched else { return outcome }
+            let range = matchedRange
+            guard body(range) else { return .matched }
+            if !range.isEmpty, range.upperBound > start {
+                start = range.upperBound
+            } else {
+                start = max(start, range.upperBound) + 1
+                while start < text.count && text[start] & 0xC0 == 0x80 { start += 1 }
+            }
+        }
+        return .noMatch
+    }
+
     private static func compile(_ source: String) throws(PatternError) -> OpaquePointer {
         let context = pcre2_compile_context_create_8(nil)
         defer { pcre2_compile_context_free_8(context) }

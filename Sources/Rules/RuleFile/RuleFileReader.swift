@@ -107,8 +107,7 @@ struct RuleFileReader {
         let filter = map.optional("channels").map { readChannels($0) }
         let input: RuleInput? = map.optional("input").flatMap { $0.choice("'input'", &diagnostics) }
         let steps = map.optional("normalize").map { readNormalization($0) }
-        let gateNode = map.optional("gate")
-        let gate = gateNode.map { LiteralGate($0.texts("'gate'", &diagnostics).map(\.text)) }
+        let gate = map.optional("gate").flatMap { readGate($0) }
         let checksNode = map.optional("check")
         let examplesNode = map.optional("examples")
         guard let record else { return nil }
@@ -126,7 +125,6 @@ struct RuleFileReader {
             input: input ?? .text,
             normalization: steps ?? .standard,
             gate: gate,
-            gateNode: gateNode,
             checks: checks ?? [],
             examples: examplesNode.map { readExamples($0, of: record) } ?? []
         )
@@ -165,6 +163,14 @@ struct RuleFileReader {
             return nil
         }
         return Int(value)
+    }
+
+    private mutating func readGate(_ node: YAMLNode) -> LiteralGate? {
+        let literals = node.texts("'gate'", &diagnostics).map(\.text)
+        if node.sequence?.isEmpty == true {
+            diagnostics.error("an empty gate lets nothing through; leave it out to let everything through", at: node)
+        }
+        return LiteralGate(literals)
     }
 
     private mutating func readNormalization(_ node: YAMLNode) -> Normalization {

@@ -42,7 +42,6 @@ struct RuleHead {
     var input: RuleInput
     var normalization: Normalization
     var gate: LiteralGate?
-    var gateNode: YAMLNode?
     var checks: [Expression]
     var examples: [RuleExample]
 

@@ -155,35 +155,31 @@ final class RegexEngine {
         _ spans: inout [Range<Int>]
     ) -> Step {
         var found: [Found] = []
+        var failure: StepFailure?
         for (index, entry) in rule.entries.enumerated() {
-            var start = 0
-            while start <= text.count {
-                switch entry.pattern.match(text, from: start) {
-                case .noMatch: start = text.count + 1
-                case .limitHit, .broken: return .abandoned
-                case .matched:
-                    let range = entry.pattern.matchedRange
-                    start = range.isEmpty ? Self.next(after: max(start, range.upperBound), in: text) : range.upperBound
-                    switch element(entry, number: index, rule, text, besides: found) {
-                    case .success(nil): break
-                    case .success(let element?):
+            let outcome = entry.pattern.forEachMatch(in: text) { range in
+                do throws(StepFailure) {
+                    if let element = try element(entry, number: index, rule, text, besides: found) {
                         found.append(element)
                         spans.append(range)
-                    case .failure(let failure): return .failed(failure.step)
                     }
-                    guard found.count <= Self.longestList else {
-                        return .failed(StepFailure(step: rule.name, detail: "more than \(Self.longestList) elements"))
+                    if found.count > Self.longestList {
+                        throw StepFailure(step: rule.name, detail: "more than \(Self.longestList) elements")
                     }
+                    return true
+                } catch {
+                    failure = error
+                    return false
                 }
             }
+            if let failure { return .failed(failure) }
+            guard outcome == .noMatch else { return .abandoned }
         }
         guard !found.isEmpty else { return .absent }
         if rule.entries.count > 1 { found.sort { $0.captured.lowerBound < $1.captured.lowerBound } }
         draft.lists[rule.index] = found.map(\.element)
         return .done
     }
-
-    private struct ElementFailure: Error { var step: StepFailure }
 
     /// The element of the last match; `nil` when an earlier entry has already read the same part of the text.
     private func element(
@@ -192,41 +188,31 @@ final class RegexEngine {
         _ rule: ListRule,
         _ text: UnsafeBufferPointer<UInt8>,
         besides found: [Found]
-    ) -> Result<Found?, ElementFailure> {
+    ) throws(StepFailure) -> Found? {
         var element = RecordDraft.Element(
             fields: entry.constants,
             isRead: Array(repeating: false, count: entry.constants.count)
         )
-        var captured = entry.pattern.matchedRange
-        var isFirst = true
+        var captured: Range<Int>?
         for capture in entry.captures {
             guard let range = entry.pattern.range(of: capture.groups) else { continue }
             captured =
-                isFirst
-                ? range : min(captured.lowerBound, range.lowerBound)..<max(captured.upperBound, range.upperBound)
-            isFirst = false
+                captured.map { min($0.lowerBound, range.lowerBound)..<max($0.upperBound, range.upperBound) } ?? range
             do {
                 guard let value = try capture.reader.read(UnsafeBufferPointer(rebasing: text[range])) else { continue }
                 element.fields[capture.field] = value
                 element.isRead[capture.field] = true
             } catch {
                 let step = "\(rule.name).\(rule.type.fields[capture.field].name)"
-                return .failure(ElementFailure(step: StepFailure(step: step, detail: error.description)))
+                throw StepFailure(step: step, detail: error.description)
             }
         }
-        if found.contains(where: { $0.entry != number && $0.captured.overlaps(captured) }) { return .success(nil) }
+        let place = captured ?? entry.pattern.matchedRange
+        if found.contains(where: { $0.entry != number && $0.captured.overlaps(place) }) { return nil }
         for (index, field) in rule.type.fields.enumerated()
         where field.required && field.defaultValue == nil && element.fields[index] == nil {
-            let step = StepFailure(step: "\(rule.name).\(field.name)", detail: "a match gave no value for it")
-            return .failure(ElementFailure(step: step))
+            throw StepFailure(step: "\(rule.name).\(field.name)", detail: "a match gave no value for it")
         }
-        return .success(Found(entry: number, captured: captured, element: element))
-    }
-
-    /// The start of the character after the one at `offset`.
-    private static func next(after offset: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
-        var next = offset + 1
-        while next < text.count && text[next] & 0xC0 == 0x80 { next += 1 }
-        return next
+        return Found(entry: number, captured: place, element: element)
     }
 }

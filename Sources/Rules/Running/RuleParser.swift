@@ -46,23 +46,16 @@ final class RuleParser {
     private func parse(_ text: UnsafeBufferPointer<UInt8>) -> Verdict {
         guard let split else { return parse(pieces: [text]) }
         var pieces: [UnsafeBufferPointer<UInt8>] = []
-        var pieceStart = 0
         var start = 0
-        while start < text.count {
-            switch split.match(text, from: start) {
-            case .limitHit, .broken: return .abandoned(step: "split")
-            case .noMatch: start = text.count
-            case .matched:
-                let range = split.matchedRange
-                if range.upperBound > pieceStart, range.lowerBound >= pieceStart {
-                    pieces.append(UnsafeBufferPointer(rebasing: text[pieceStart..<range.lowerBound]))
-                    pieceStart = range.upperBound
-                }
-                start = range.isEmpty ? max(start, range.upperBound) + 1 : range.upperBound
-                while start < text.count && text[start] & 0xC0 == 0x80 { start += 1 }
+        let outcome = split.forEachMatch(in: text) { range in
+            if range.upperBound > start, range.lowerBound >= start, range.lowerBound < text.count {
+                pieces.append(UnsafeBufferPointer(rebasing: text[start..<range.lowerBound]))
+                start = range.upperBound
             }
+            return true
         }
-        pieces.append(UnsafeBufferPointer(rebasing: text[pieceStart...]))
+        guard outcome == .noMatch else { return .abandoned(step: "split") }
+        pieces.append(UnsafeBufferPointer(rebasing: text[start...]))
         return parse(pieces: pieces.filter { !$0.trimmed.isEmpty })
     }
 
@@ -95,23 +88,16 @@ final class RuleParser {
     /// The verdict when a hit of `cover` does not lie inside one of `spans`; `nil` when all do.
     private func uncovered(_ piece: UnsafeBufferPointer<UInt8>, _ spans: [Range<Int>]) -> Verdict? {
         guard let cover else { return nil }
-        var start = 0
-        while start < piece.count {
-            switch cover.match(piece, from: start) {
-            case .noMatch: return nil
-            case .limitHit, .broken: return .abandoned(step: "cover")
-            case .matched:
-                let hit = cover.matchedRange
-                if !hit.isEmpty,
-                    !spans.contains(where: { $0.lowerBound <= hit.lowerBound && hit.upperBound <= $0.upperBound })
-                {
-                    let text = String(decoding: piece[hit], as: UTF8.self)
-                    return .failed(StepFailure(step: "cover", detail: "nothing read '\(text.prefix(40))'"))
-                }
-                start = hit.isEmpty ? max(start, hit.upperBound) + 1 : hit.upperBound
-                while start < piece.count && piece[start] & 0xC0 == 0x80 { start += 1 }
-            }
+        var missed: Range<Int>?
+        let outcome = cover.forEachMatch(in: piece) { hit in
+            let isInside = spans.contains { $0.lowerBound <= hit.lowerBound && hit.upperBound <= $0.upperBound }
+            if !isInside && !hit.isEmpty { missed = hit }
+            return missed == nil
         }
-        return nil
+        if let missed {
+            let text = String(decoding: piece[missed], as: UTF8.self)
+            return .failed(StepFailure(step: "cover", detail: "nothing read '\(text.prefix(40))'"))
+        }
+        return outcome == .noMatch ? nil : .abandoned(step: "cover")
     }
 }

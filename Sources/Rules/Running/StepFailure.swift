@@ -1,5 +1,5 @@
 /// The step at which a rule that had taken a text failed, as `reason` says it.
-struct StepFailure: Equatable, CustomStringConvertible {
+struct StepFailure: Error, Equatable, CustomStringConvertible {
     /// A field, a list's field, `cover` or `check failed`.
     var step: String
     var detail: String

@@ -32,10 +32,11 @@ __attribute__((noreturn)) static void fail(int report, enum cf_spawn_stage stage
 }
 
 static void restore_signals(int report) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = SIG_DFL;
-    for (int number = 1; number < NSIG; number++) sigaction(number, &action, NULL);
+    // Straight to the kernel, whose structure is all zero for the default: glibc refuses its two internal signals,
+    // which whoever started us through posix_spawn may have left ignored.
+    char action[64];
+    memset(action, 0, sizeof action);
+    for (int number = 1; number < NSIG; number++) syscall(SYS_rt_sigaction, number, action, NULL, sizeof(uint64_t));
     sigset_t none;
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) < 0) fail(report, CF_SPAWN_STAGE_SIGNALS, errno);

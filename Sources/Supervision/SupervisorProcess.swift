@@ -71,7 +71,12 @@ package final class SupervisorProcess {
     }
 
     private func finish(_ code: Int32) -> Int32 {
-        let killed = AdoptedProcesses.endAll(signals: signals)
+        // What the stop has left of its budget, within reason.
+        let left = machine.treeStop.map { $0.deadline - Clock.monotonic } ?? .seconds(2)
+        let killed = AdoptedProcesses.endAll(
+            within: max(.milliseconds(300), min(left, .seconds(2))),
+            signals: signals
+        )
         if killed {
             sink.write(TreeLogLine(level: .warning, message: "processes that children left behind were killed"))
         }
@@ -150,6 +155,7 @@ package final class SupervisorProcess {
         observations[id, default: ReplicaObservation()].badLines += process.control.badLines - bad
         processes[id] = process
         for message in messages { handle(.said(id, message)) }
+        if process.control.descriptor == nil { handle(.hungUp(id)) }
     }
 
     /// Reaps all that ended, adopted orphans too, before judging any of it: a group is looked at only when its

@@ -18,13 +18,13 @@ final class LogReader: @unchecked Sendable {
         var splitter = LineSplitter(maximum: LogReader.maximumLineBytes, overflow: .split)
     }
 
-    // `arrivals`, `ends`, `tails`, `open` and `closing` are guarded by `condition`; `streams` belongs to the thread.
+    // `arrivals`, `ends`, `tails`, `closing` and `closed` are guarded by `condition`; `streams` belongs to the thread.
     private let condition = NSCondition()
     private var arrivals: [Stream] = []
     private var ends: [Int32: Duration] = [:]
     private var tails: [ReplicaID: [[UInt8]]] = [:]
-    private var open = 0
     private var closing: Duration?
+    private var closed = false
     private var streams: [Stream] = []
     private let sink: LogSink
     private let wakeUp: Descriptor
@@ -49,7 +49,6 @@ final class LogReader: @unchecked Sendable {
                 descriptor.setNonBlocking()
                 let source = LogSource(worker: id.child, replica: id.index, pid: pid, stream: stream)
                 arrivals.append(Stream(descriptor: descriptor, source: source))
-                open += 1
             }
         }
         wake()
@@ -65,13 +64,14 @@ final class LogReader: @unchecked Sendable {
         condition.withLock { tails[id] ?? [] }.map(LogFormatter.excerpt)
     }
 
-    /// Reads what is left for so long at most, and ends the thread.
+    /// Reads what is left for so long at most, and ends the thread: it must not be in the middle of a line when the
+    /// process exits.
     func close(within limit: Duration) {
         let deadline = Clock.monotonic + limit
         condition.withLock { closing = deadline }
         wake()
-        let end = Date(timeIntervalSinceNow: limit.seconds + 0.1)
-        condition.withLock { while open > 0 { guard condition.wait(until: end) else { break } } }
+        let end = Date(timeIntervalSinceNow: limit.seconds + 1)
+        condition.withLock { while !closed { guard condition.wait(until: end) else { break } } }
     }
 
     private func wake() { _ = wakeUp.write([1]) }
@@ -131,15 +131,15 @@ final class LogReader: @unchecked Sendable {
     private func finish(_ stream: inout Stream) {
         let source = stream.source
         stream.splitter.finish { emit($0, source) }
-        condition.withLock {
-            open -= 1
-            condition.broadcast()
-        }
     }
 
     private func finishAll() {
         for index in streams.indices { finish(&streams[index]) }
         streams = []
+        condition.withLock {
+            closed = true
+            condition.broadcast()
+        }
     }
 
     private func emit(_ line: [UInt8], _ source: LogSource) {

@@ -58,14 +58,14 @@ struct ChildProcess {
 
 /// Processes that re-parented to the supervisor, because it is PID 1 or a subreaper.
 enum AdoptedProcesses {
-    private static let timeToTerminate = Duration.milliseconds(300)
     private static let timeToKill = Duration.milliseconds(500)
 
     /// Ends and reaps every child that is left, and whatever those leave behind in turn.
     ///
-    /// - Returns: whether any had to be killed.
-    static func endAll(signals: Descriptor) -> Bool {
-        if wait(timeToTerminate, sending: SIGTERM, signals) { return false }
+    /// - Parameter limit: how long they may take before they are killed.
+    /// - Returns: whether any had to be.
+    static func endAll(within limit: Duration, signals: Descriptor) -> Bool {
+        if wait(limit, sending: SIGTERM, signals) { return false }
         _ = wait(timeToKill, sending: SIGKILL, signals)
         return true
     }

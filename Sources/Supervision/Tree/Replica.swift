@@ -62,6 +62,8 @@ struct Replica: Sendable {
     var hasBeenReady = false
     /// Whether it speaks `chaffinch-child/1`.
     var speaks = false
+    /// Whether its end of the control channel is open.
+    var hears = true
     /// It was found to be unwanted between the order to spawn it and the answer.
     var stopOnceStarted: Stop.Purpose?
     var startDeadline: Duration?
@@ -122,6 +124,7 @@ struct Replica: Sendable {
         readySince = nil
         hasBeenReady = false
         speaks = false
+        hears = true
         stopOnceStarted = nil
         startDeadline = nil
         readyByAgeAt = nil

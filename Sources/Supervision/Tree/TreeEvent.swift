@@ -55,6 +55,8 @@ enum TreeEvent: Sendable {
     /// The program could not be run: 127 when it is missing, 126 for every other reason.
     case spawnFailed(ReplicaID, code: Int32, reason: String)
     case said(ReplicaID, ChildMessage)
+    /// Its end of the control channel is closed: it hears nothing any more. It has not ended.
+    case hungUp(ReplicaID)
     case probed(ReplicaID, healthy: Bool)
     /// The leader was reaped. `groupRemains`: others of its process group still live.
     case exited(ReplicaID, ExitStatus, groupRemains: Bool)

@@ -7,8 +7,7 @@ extension TreeStateMachine {
 
     mutating func startWhatMay(_ now: Duration) {
         for position in graph.startOrder {
-            for index in replicas.indices where replicas[index].position == position {
-                guard replicas[index].phase == .waiting, mayStart(index) else { continue }
+            for index in members[position] where replicas[index].phase == .waiting && mayStart(index) {
                 replicas[index].passedGate = true
                 replicas[index].phase = .spawning
                 replicas[index].starts += 1

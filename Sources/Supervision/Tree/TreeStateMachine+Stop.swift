@@ -59,7 +59,7 @@ extension TreeStateMachine {
         var stop = Replica.Stop(purpose: purpose, terminateAt: nil, killAt: now + limit)
         replicas[index].phase = .stopping
         replicas[index].isReady = false
-        if replicas[index].speaks {
+        if replicas[index].speaks && replicas[index].hears {
             let longest = limit * 0.75
             let drain = min(specification(index).drainTimeout ?? longest, longest)
             stop.terminateAt = now + drain

@@ -15,6 +15,8 @@ struct TreeStateMachine: Sendable {
     private(set) var hasEnded = false
     /// Whether every child has been ready at the same time at least once.
     private(set) var hasBeenReady = false
+    /// The replicas of each child, by the child's position.
+    let members: [Range<Int>]
     private var index: [ReplicaID: Int] = [:]
     private var actions: [TreeAction] = []
     private var random: SplitMix64
@@ -25,13 +27,16 @@ struct TreeStateMachine: Sendable {
         self.stopTimeout = stopTimeout
         graph = DependencyGraph(children)
         random = SplitMix64(seed: seed)
+        var members: [Range<Int>] = []
         for (position, child) in children.enumerated() {
+            members.append(replicas.count..<(replicas.count + child.replicas))
             for number in 1..<(child.replicas + 1) {
                 let id = ReplicaID(child.name, number)
                 index[id] = replicas.count
                 replicas.append(Replica(id: id, position: position, backoff: child.backoff))
             }
         }
+        self.members = members
     }
 
     /// When `tick` is due, in monotonic time.
@@ -47,6 +52,7 @@ struct TreeStateMachine: Sendable {
         case .spawnFailed(let id, let code, let reason):
             if let index = index[id] { spawnFailed(index, code: code, reason: reason, now) }
         case .said(let id, let message): if let index = index[id] { said(index, message, now) }
+        case .hungUp(let id): if let index = index[id] { replicas[index].hears = false }
         case .probed(let id, let healthy): if let index = index[id] { probed(index, healthy: healthy, now) }
         case .exited(let id, let status, let groupRemains):
             if let index = index[id] { exited(index, status, groupRemains: groupRemains, now) }
@@ -90,12 +96,10 @@ struct TreeStateMachine: Sendable {
 
     func specification(_ index: Int) -> ChildSpecification { children[replicas[index].position] }
 
-    func replicas(of position: Int) -> some Sequence<Replica> {
-        replicas.lazy.filter { $0.position == position }
-    }
+    func replicas(of position: Int) -> ArraySlice<Replica> { replicas[members[position]] }
 
     func dependantReplicas(of position: Int) -> [Int] {
-        replicas.indices.filter { graph.dependants[position].contains(replicas[$0].position) }
+        graph.dependants[position].sorted().flatMap { members[$0] }
     }
 
     private mutating func noteReadiness() {

@@ -1,0 +1,131 @@
+import Model
+import Testing
+
+@testable import Supervision
+
+/// Random events against a model world of processes: whatever comes, a replica has one process at most, and nothing
+/// starts once a stop was requested.
+@Suite struct TreeInvariantTests {
+    private struct World {
+        var machine: TreeStateMachine
+        var random: SplitMix64
+        var now = Duration.zero
+        /// Ordered and not yet answered.
+        var ordered: Set<ReplicaID> = []
+        var leaders: Set<ReplicaID> = []
+        /// Groups whose leader is gone.
+        var groups: Set<ReplicaID> = []
+        var stopping = false
+        var ended: Int32?
+        var violations: [String] = []
+
+        mutating func feed(_ event: TreeEvent) {
+            for action in machine.handle(event, at: now) {
+                if ended != nil { violations.append("\(action) after the end") }
+                switch action {
+                case .spawn(let id):
+                    if stopping { violations.append("\(id) spawned after the stop") }
+                    if leaders.contains(id) || groups.contains(id) || !ordered.insert(id).inserted {
+                        violations.append("\(id) spawned twice")
+                    }
+                case .signalGroup(let id, _):
+                    if !leaders.contains(id) && !groups.contains(id) { violations.append("\(id) signalled in vain") }
+                case .end(let code):
+                    ended = code
+                    // Only a stop that gave up may leave anything behind.
+                    if code != 75 && !(ordered.isEmpty && leaders.isEmpty && groups.isEmpty) {
+                        violations.append("ended with processes left")
+                    }
+                case .send, .probe, .log: break
+                }
+            }
+        }
+
+        mutating func step() {
+            let ids = machine.replicas.map(\.id)
+            let id = ids.randomElement(using: &random)!
+            switch Int.random(in: 0..<100, using: &random) {
+            case 0..<25:
+                now += .milliseconds(Int.random(in: 0...3000, using: &random))
+                feed(.tick)
+            case 25..<50: answerSpawn(id)
+            case 50..<65 where leaders.contains(id):
+                feed(.said(id, .hello(protocol: ControlProtocol.name, role: "", pid: 1)))
+                feed(.said(id, .ready))
+            case 65..<70: feed(.probed(id, healthy: Bool.random(using: &random)))
+            case 70..<88: endLeader(id)
+            case 88..<98: if groups.remove(id) != nil { feed(.groupGone(id)) }
+            case 99 where Int.random(in: 0..<10, using: &random) == 0:
+                stopping = true
+                feed(.stopRequested)
+            default: feed(.said(id, .extend(milliseconds: 100)))
+            }
+        }
+
+        private mutating func answerSpawn(_ id: ReplicaID) {
+            guard ordered.remove(id) != nil else { return }
+            if Int.random(in: 0..<8, using: &random) == 0 {
+                feed(.spawnFailed(id, code: 126, reason: "x"))
+            } else {
+                leaders.insert(id)
+                feed(.started(id, pid: 1))
+            }
+        }
+
+        private mutating func endLeader(_ id: ReplicaID) {
+            guard leaders.remove(id) != nil else { return }
+            let remains = Bool.random(using: &random)
+            if remains { groups.insert(id) }
+            let code = [0, 0, 1, 1, 1, 1, 78].randomElement(using: &random)!
+            feed(.exited(id, .exited(Int32(code)), groupRemains: remains))
+        }
+    }
+
+    private static func randomTree(_ random: inout SplitMix64) -> [ChildSpecification] {
+        let names = ["a", "b", "c", "d", "e"]
+        return names.enumerated().map { position, name in
+            var dependsOn: [String: ChildSpecification.Condition] = [:]
+            for earlier in names[..<position] where Int.random(in: 0..<3, using: &random) == 0 {
+                dependsOn[earlier] = Bool.random(using: &random) ? .ready : .started
+            }
+            return ChildSpecification(
+                name: name,
+                replicas: Int.random(in: 1...3, using: &random),
+                command: ["x"],
+                kind: ChildSpecification.Kind.allCases.randomElement(using: &random)!,
+                restart: ChildSpecification.Restart.allCases.randomElement(using: &random)!,
+                dependsOn: dependsOn,
+                propagate: Bool.random(using: &random),
+                critical: Int.random(in: 0..<6, using: &random) == 0,
+                probe: Bool.random(using: &random) ? .tcp("127.0.0.1", 1) : nil
+            )
+        }
+    }
+
+    @Test(arguments: 0..<400)
+    func holdsWhateverComes(seed: Int) {
+        var random = SplitMix64(seed: UInt64(seed))
+        let children = Self.randomTree(&random)
+        var world = World(
+            machine: TreeStateMachine(children, stopTimeout: .seconds(8), seed: UInt64(seed)),
+            random: random
+        )
+        world.feed(.begin)
+        for _ in 0..<600 where world.ended == nil { world.step() }
+        // However it went, a stop ends the tree within its budget once time passes.
+        let asked = world.now
+        world.stopping = true
+        if world.ended == nil { world.feed(.stopRequested) }
+        while world.ended == nil, let due = world.machine.nextDeadline {
+            world.now = max(world.now, due)
+            world.feed(.tick)
+            for id in world.ordered.sorted() {
+                world.ordered.remove(id)
+                world.feed(.spawnFailed(id, code: 126, reason: "x"))
+            }
+        }
+        #expect(world.violations == [])
+        #expect(world.ended != nil)
+        #expect(world.now - asked <= .seconds(8) + TreeStateMachine.graceAfterKill)
+    }
+}

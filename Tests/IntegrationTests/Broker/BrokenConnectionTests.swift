@@ -3,7 +3,7 @@ import Testing
 
 @testable import Messaging
 
-@Suite("Broken connections", .requiresBroker, .requiresBrokerControl, .serialized)
+@Suite("Broken connections", .requiresBroker, .requiresBrokerControl, .serialized, .timeLimit(.minutes(2)))
 struct BrokenConnectionTests {
     @Test("a connection closed by the broker loses nothing")
     func closedByBroker() async throws {

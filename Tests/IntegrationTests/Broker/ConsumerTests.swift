@@ -4,7 +4,7 @@ import Testing
 
 @testable import Messaging
 
-@Suite("Consumer on a real broker", .requiresBroker)
+@Suite("Consumer on a real broker", .requiresBroker, .timeLimit(.minutes(2)))
 struct ConsumerTests {
     @Test("a message in a retry queue comes back to its stage with its headers and no older deaths")
     func retry() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Messaging
 
-@Suite("Publisher on a real broker", .requiresBroker)
+@Suite("Publisher on a real broker", .requiresBroker, .timeLimit(.minutes(2)))
 struct PublisherTests {
     @Test("pages of every size arrive, in order, with their headers", arguments: [1, 100, 130_000, 1_048_576])
     func roundTrip(size: Int) async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Messaging
 
-@Suite("Topology on a real broker", .requiresBroker)
+@Suite("Topology on a real broker", .requiresBroker, .timeLimit(.minutes(2)))
 struct TopologyTests {
     @Test("is declared, and once more without harm")
     func idempotent() async throws {

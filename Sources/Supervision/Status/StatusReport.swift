@@ -51,7 +51,7 @@ struct StatusReport {
             writer.key("pid")
             writer.optional(replica.pid)
             writer.key("ready")
-            writer.value(state(replica) == .ready)
+            writer.value(replica.countsAsReady && machine.treeStop == nil)
             writer.key("restarts")
             writer.value(max(0, replica.starts - 1))
             writer.key("started_at")

@@ -1,3 +1,4 @@
+import Foundation
 import Model
 import PipelineFile
 import Testing
@@ -40,6 +41,38 @@ struct RuleSetTests {
         )
         // Without the required field the text is not this rule's, whatever else fails.
         #expect(rules.outcome("a=1.234,56") == "unmatched")
+    }
+
+    @Test(
+        "a number that is cut out of a longer one is no number",
+        arguments: [
+            ("68.5", "name=x amount=68.5"), ("68.5k", "'68.5' is cut out of '68.5k'"),
+            ("1.5M", "'1.5' is cut out of '1.5M'"),
+            ("15m", "name=x amount=15"), ("1.234,56", "'1.234' is cut out of '1.234,56'"),
+            ("12,500", "'12' is cut out of '12,500'"),
+            ("12, 500", "name=x amount=12"), ("4500.", "name=x amount=4500"), ("7x", "name=x amount=7"),
+            ("9key", "name=x amount=9"),
+        ]
+    )
+    func cutAfter(text: String, expected: String) {
+        let rules = compile(rule(fields: "amount: { match: 'a=(?<value>\\d+(?:\\.\\d+)?)' }"))
+        let got = rules.outcome("name=x a=\(text)")
+        #expect(got.replacing("invalid: test: amount: ", with: "") == expected)
+    }
+
+    @Test(
+        "nor may it lack its beginning",
+        arguments: [
+            ("TP 4.6", "'6' is cut out of '4.6'"), ("TP 16", "'6' is cut out of '16'"),
+            ("TP .6", "'6' is cut out of '.6'"),
+            ("TP.6", "name=x amount=6"), ("TP..6", "name=x amount=6"), ("TP:6", "name=x amount=6"),
+            ("TP 5-6", "name=x amount=6"),
+        ]
+    )
+    func cutBefore(text: String, expected: String) {
+        let rules = compile(rule(fields: "amount: { match: '(?<value>6)' }"))
+        let got = rules.outcome("name=x \(text)")
+        #expect(got.replacing("invalid: test: amount: ", with: "") == expected)
     }
 
     @Test("a required field that does not convert makes the message invalid, when all required fields are there")
@@ -207,6 +240,31 @@ struct RuleSetTests {
         #expect(compile(text).outcome("**na**me=𝐱") == "name=x")
         #expect(compile(text + "\nnormalize: []").outcome("**na**me=𝐱") == "unmatched")
         #expect(compile(text + "\nnormalize: [nfkc]").outcome("name=𝐱") == "name=x")
+    }
+}
+
+@Suite("RuleSet: a whole file")
+struct WholeRuleTests {
+    /// All clauses together, as the page on the rule language shows them.
+    @Test("reads what it should and says why not")
+    func goldDesk() throws {
+        let path = try #require(Bundle.module.resourceURL?.appending(path: "Fixtures/gold-desk.yaml"))
+        let rules = compile(try String(contentsOf: path, encoding: .utf8))
+        #expect(rules.messages == [])
+        #expect(rules.examples.map(\.passed) == Array(repeating: true, count: 6))
+        #expect(rules.outcome("GOLD BUY 4626\nSL 4620", channel: 12).hasPrefix("ticker=XAUUSD side=long status=opened"))
+        // The label takes the 4 and the point for itself, and would leave a price of 6000.
+        #expect(
+            rules.outcome("GOLD sell 4650\nTP 4.6k")
+                == "invalid: gold-desk: trading_stops.price: '6k' is cut out of '4.6k'"
+        )
+        #expect(rules.outcome("GOLD BUY 4626\nSL 4620 TP 4630") == "invalid: gold-desk: cover: nothing read 'TP'")
+        #expect(
+            rules.outcome("GOLD BUY 4626\nSL 4630")
+                == "invalid: gold-desk: check failed: side != 'long' or trading_stops.stop_loss.price < entry_price"
+        )
+        #expect(rules.outcome("GOLD BUY now") == "invalid: gold-desk: check failed: entry_price or trading_stops")
+        #expect(rules.outcome("buying gold soon") == "unmatched")
     }
 }
 

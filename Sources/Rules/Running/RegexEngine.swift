@@ -128,7 +128,7 @@ final class RegexEngine {
                 }
                 guard let range = pattern.range(of: groups) else { continue }
                 do {
-                    guard let value = try reader.read(UnsafeBufferPointer(rebasing: text[range])) else { continue }
+                    guard let value = try reader.read(text, at: range) else { continue }
                     draft.fields[rule.index] = value
                     draft.isRead[rule.index] = true
                     spans.append(pattern.matchedRange)
@@ -199,7 +199,7 @@ final class RegexEngine {
             captured =
                 captured.map { min($0.lowerBound, range.lowerBound)..<max($0.upperBound, range.upperBound) } ?? range
             do {
-                guard let value = try capture.reader.read(UnsafeBufferPointer(rebasing: text[range])) else { continue }
+                guard let value = try capture.reader.read(text, at: range) else { continue }
                 element.fields[capture.field] = value
                 element.isRead[capture.field] = true
             } catch {

@@ -36,23 +36,29 @@ package struct ValueReader: Sendable {
         ValueReader(self, mapping: mapping.reduce(into: [:]) { $0[$1.key.lowercased()] = $1.value })
     }
 
-    /// Reads captured bytes, which are valid UTF-8; white space around them does not count. `nil` when there is
-    /// nothing else: an empty capture is an absent value.
+    /// Reads what was captured at `range` of a text, which is valid UTF-8; white space around it does not count. `nil`
+    /// when there is nothing else: an empty capture is an absent value.
     ///
-    /// - Throws: ``Problem`` when the text is not of the field's kind, or can be read in two ways.
-    func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(Problem) -> FieldValue? {
-        let trimmed = bytes.trimmed
+    /// - Throws: ``Problem`` when the capture is not of the field's kind, can be read in two ways, or is a number cut
+    ///   out of a longer one.
+    func read(_ text: UnsafeBufferPointer<UInt8>, at range: Range<Int>) throws(Problem) -> FieldValue? {
+        let trimmed = text[range].trimmed
         guard !trimmed.isEmpty else { return nil }
-        if kind == .decimal, mapping.isEmpty {
-            guard let value = numbers.read(UnsafeBufferPointer(rebasing: trimmed)) else {
-                throw problem(String(decoding: trimmed, as: UTF8.self))
-            }
-            return .decimal(value)
+        let captured = UnsafeBufferPointer(rebasing: trimmed)
+        if !mapping.isEmpty, let mapped = mapping[String(decoding: captured, as: UTF8.self).lowercased()] {
+            return mapped
         }
-        return try read(String(decoding: trimmed, as: UTF8.self))
+        if kind == .decimal || kind == .integer {
+            let place = trimmed.startIndex..<trimmed.endIndex
+            if let longer = NumberSurroundings.longerNumber(around: place, in: text) {
+                throw Problem(description: "'\(String(decoding: captured, as: UTF8.self))' is cut out of '\(longer)'")
+            }
+        }
+        if kind == .decimal, let value = numbers.read(captured) { return .decimal(value) }
+        return try convert(String(decoding: captured, as: UTF8.self))
     }
 
-    /// As ``read(_:)-(UnsafeBufferPointer<UInt8>)``, for text that is already trimmed and not empty.
+    /// Reads a text that is already trimmed and not empty.
     package func read(_ text: String) throws(Problem) -> FieldValue {
         if !mapping.isEmpty, let mapped = mapping[text.lowercased()] { return mapped }
         return try convert(text)

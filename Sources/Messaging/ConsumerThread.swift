@@ -38,7 +38,7 @@ final class ConsumerThread: @unchecked Sendable {
         self.prefetch = prefetch
         self.name = name
         self.logger = logger
-        reconnection = Reconnection(address, logger: logger)
+        reconnection = Reconnection(address, name: name, logger: logger)
         subscriptions = Subscriptions(queues: queues, prefetch: prefetch, name: name)
     }
 

@@ -39,7 +39,7 @@ final class PublisherThread: @unchecked Sendable {
         self.address = address
         self.name = name
         self.logger = logger
-        reconnection = Reconnection(address, logger: logger)
+        reconnection = Reconnection(address, name: name, logger: logger)
     }
 
     func start() {

@@ -9,12 +9,13 @@ struct Reconnection {
     private var backoff = Backoff(initial: .milliseconds(250), factor: 2, maximum: .seconds(10), jitter: 0.3)
     private var openedAt: ContinuousClock.Instant?
     private var hasReported = false
-    private let logger: Logger
-    private let address: String
+    private var logger: Logger
 
-    init(_ address: BrokerAddress, logger: Logger) {
-        self.address = address.redacted
+    /// - Parameter name: the connection's.
+    init(_ address: BrokerAddress, name: String, logger: Logger) {
         self.logger = logger
+        self.logger[metadataKey: "broker"] = "\(address.redacted)"
+        self.logger[metadataKey: "connection"] = "\(name)"
     }
 
     /// To be called when the connection does its work; again does no harm.
@@ -22,7 +23,7 @@ struct Reconnection {
         guard openedAt == nil else { return }
         openedAt = .now
         if hasReported {
-            logger.notice("connected to the broker again", metadata: ["broker": "\(address)"])
+            logger.notice("connected to the broker again")
             hasReported = false
         }
     }
@@ -34,7 +35,7 @@ struct Reconnection {
             hasReported = true
             logger.warning(
                 "no connection to the broker; trying again until there is one",
-                metadata: ["broker": "\(address)", "reason": "\(error)", "had_connection": "\(openedAt != nil)"]
+                metadata: ["reason": "\(error)", "had_connection": "\(openedAt != nil)"]
             )
         } else {
             logger.debug("still no connection to the broker", metadata: ["reason": "\(error)"])

@@ -27,6 +27,38 @@ package struct OutgoingMessage: Sendable, Equatable {
     }
 }
 
+extension OutgoingMessage {
+    /// RabbitMQ 4 closes the channel on a larger body, by default.
+    package static let maximumBodyBytes = 16 << 20
+    /// What AMQP allows a short string.
+    private static let maximumShortBytes = 255
+    /// The headers share a frame of 128 KiB with the other properties.
+    private static let maximumHeaderBytes = 64 << 10
+
+    /// Without this, a message the broker can never take would break one connection after the other.
+    func checkLimits() throws {
+        for text in [exchange, routingKey, messageID, type ?? ""] where text.utf8.count > Self.maximumShortBytes {
+            throw UnpublishableMessage("'\(text.prefix(40))…' is longer than 255 bytes")
+        }
+        let headerBytes = headers.fields.reduce(0) { $0 + $1.name.utf8.count + ($1.value.string?.utf8.count ?? 8) }
+        guard headerBytes <= Self.maximumHeaderBytes else {
+            throw UnpublishableMessage("the headers of \(messageID) are larger than 64 KiB")
+        }
+        guard body.count <= Self.maximumBodyBytes else {
+            throw UnpublishableMessage("the body of \(messageID) is larger than 16 MiB")
+        }
+    }
+}
+
+/// A message that no broker would take.
+package struct UnpublishableMessage: Error, Equatable, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
 /// What the broker said about one message.
 package enum PublishResult: Sendable, Equatable {
     /// On the disks of a majority of the queue's members.

@@ -26,9 +26,10 @@ package final class Publisher: Sendable {
     /// There is no time limit: while the broker is away or takes no publishes, this waits. Cancel the task to give up;
     /// messages already sent may then still arrive.
     ///
-    /// - Throws: `CancellationError`, or ``PublisherClosed``.
+    /// - Throws: `CancellationError`, ``PublisherClosed``, or ``UnpublishableMessage``, and then nothing was sent.
     package func publish(_ messages: [OutgoingMessage]) async throws -> [PublishResult] {
         guard !messages.isEmpty else { return [] }
+        for message in messages { try message.checkLimits() }
         let id = nextBatch.wrappingAdd(1, ordering: .relaxed).oldValue
         let cancellation = CancellationFlag()
         return try await withTaskCancellationHandler {

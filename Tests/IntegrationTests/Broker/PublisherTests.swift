@@ -111,4 +111,24 @@ struct PublisherTests {
             await #expect(throws: PublisherClosed.self) { try await waiting.value }
         }
     }
+
+    @Test("a message the broker could never take is refused before it breaks the connection")
+    func unpublishable() async throws {
+        try await BrokerFixture.withTopology { fixture in
+            let publisher = fixture.publisher()
+            var longID = fixture.page(1)
+            longID.messageID = String(repeating: "x", count: 256)
+            var longHeader = fixture.page(2)
+            longHeader.headers.schema = String(repeating: "x", count: 70_000)
+            let largeBody = fixture.page(3, bytes: OutgoingMessage.maximumBodyBytes)
+            for message in [longID, longHeader, largeBody] {
+                await #expect(throws: UnpublishableMessage.self) { _ = try await publisher.publish([message]) }
+            }
+            var longError = fixture.page(4)
+            longError.headers.error = String(repeating: "ü", count: 100_000)
+            let result = try await publisher.publish(longError)
+            #expect(result == .confirmed)
+            await publisher.close()
+        }
+    }
 }

@@ -13,7 +13,8 @@ struct Main {
             try command.run()
         } catch let failure as CommandFailure {
             if !failure.description.isEmpty { Terminal.error("chaffinch: \(failure)") }
-            exit(failure.exitCode)
+            // At once: static destructors must not run under threads that are still at work.
+            _exit(failure.exitCode)
         } catch {
             let code = ChaffinchCommand.exitCode(for: error)
             // Usage errors exit 64 (EX_USAGE), as ArgumentParser has it; --help and --version exit 0.

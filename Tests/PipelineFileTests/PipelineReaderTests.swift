@@ -103,8 +103,8 @@ import Testing
                 "pipeline.yaml:43:5: warning: 'breaker' is not built yet and has no effect",
                 "pipeline.yaml:47:5: warning: 'heartbeat' is not built yet and has no effect",
                 "pipeline.yaml:54:5: warning: 'consumes' is not built yet; the command gets no messages",
-                "pipeline.yaml:57:5: warning: 'limits' is not built yet and has no effect",
                 "pipeline.yaml:58:5: warning: 'breaker' is not built yet and has no effect",
+                "pipeline.yaml:64:20: warning: the console is not built yet; see 'chaffinch status'",
             ]
         )
     }

@@ -43,6 +43,17 @@ import Testing
         #expect(throws: TemplateError.malformed) { try Template(text) }
     }
 
+    @Test func anUnsetVariableIsReadFromItsFile() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("chaffinch-\(UUID().uuidString)")
+        try Data("secret\n".utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let environment = ["A_FILE": file.path, "B": "set", "B_FILE": file.path, "C_FILE": "/nowhere"]
+        #expect(try Template("${A} ${B}").expanded(with: environment) == "secret set")
+        #expect(throws: TemplateError.unreadable("C", "cannot use '/nowhere': no such file or directory")) {
+            try Template("${C:-x}").expanded(with: environment)
+        }
+    }
+
     @Test func anUnsetVariableIsNamed() {
         #expect(throws: TemplateError.unset("B")) { try Template("${A}${B}").expanded(with: ["A": "1"]) }
     }

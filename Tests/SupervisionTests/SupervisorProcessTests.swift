@@ -125,7 +125,7 @@ private func shell(
         let clock = ContinuousClock()
         let asked = clock.now
         #expect(await tree.stop() == 75)
-        #expect(clock.now - asked < .seconds(2))
+        #expect(clock.now - asked < .seconds(30))
         #expect(!pids.contains(where: exists))
     }
 

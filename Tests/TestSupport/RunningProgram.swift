@@ -4,15 +4,40 @@ import Synchronization
 /// A program started by a test. What it prints goes to files, so that nothing it does can block it; its end can be
 /// awaited.
 package final class RunningProgram: @unchecked Sendable {
-    // `Process` is used from one test at a time; what its callback touches is guarded by `state`.
+    // `Process` is used from one test at a time; what its callback touches is in `ending`.
     private let process = Process()
-    private let state = Mutex(State())
+    private let ending = Ending()
     package let outputFile: URL
     package let errorFile: URL
 
-    private struct State {
-        var status: Int32?
-        var waiters: [CheckedContinuation<Int32, Never>] = []
+    private final class Ending: Sendable {
+        private struct State {
+            var status: Int32?
+            var waiters: [CheckedContinuation<Int32, Never>] = []
+        }
+
+        private let state = Mutex(State())
+
+        var status: Int32? { state.withLock { $0.status } }
+
+        func finish(_ status: Int32) {
+            let waiters = state.withLock { state in
+                state.status = status
+                defer { state.waiters = [] }
+                return state.waiters
+            }
+            for waiter in waiters { waiter.resume(returning: status) }
+        }
+
+        func wait() async -> Int32 {
+            await withCheckedContinuation { continuation in
+                let status = state.withLock { state in
+                    if state.status == nil { state.waiters.append(continuation) }
+                    return state.status
+                }
+                if let status { continuation.resume(returning: status) }
+            }
+        }
     }
 
     /// - Parameters:
@@ -32,17 +57,11 @@ package final class RunningProgram: @unchecked Sendable {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try Self.file(outputFile)
         process.standardError = try Self.file(errorFile)
-        process.terminationHandler = { [state] process in
-            let status =
-                process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
-            let waiters = state.withLock { state in
-                state.status = status
-                defer { state.waiters = [] }
-                return state.waiters
-            }
-            for waiter in waiters { waiter.resume(returning: status) }
+        process.terminationHandler = { [ending] process in
+            let status = process.terminationStatus
+            ending.finish(process.terminationReason == .exit ? status : 128 + status)
         }
-        try process.run()
+        try Self.launch(process)
     }
 
     deinit {
@@ -50,19 +69,13 @@ package final class RunningProgram: @unchecked Sendable {
     }
 
     package var pid: Int32 { process.processIdentifier }
-    package var isRunning: Bool { state.withLock { $0.status == nil } }
+    package var isRunning: Bool { ending.status == nil }
     package func send(_ signal: Int32) { kill(pid, signal) }
 
     /// The exit code, or 128 and the signal's number; waits for the end.
     @discardableResult
     package func exitCode() async -> Int32 {
-        await withCheckedContinuation { continuation in
-            let status = state.withLock { state in
-                if state.status == nil { state.waiters.append(continuation) }
-                return state.status
-            }
-            if let status { continuation.resume(returning: status) }
-        }
+        await ending.wait()
     }
 
     /// Ends it politely and returns its exit code.
@@ -96,8 +109,26 @@ package final class RunningProgram: @unchecked Sendable {
         return (await running.exitCode(), running.output, running.errors)
     }
 
+    /// A child inherits what its parent's thread blocks, and threads that run tasks block SIGTERM; so it is started
+    /// from a thread of its own that blocks nothing.
+    private static func launch(_ process: Process) throws {
+        let done = DispatchSemaphore(value: 0)
+        let failure = Mutex<(any Error)?>(nil)
+        nonisolated(unsafe) let process = process
+        let thread = Thread {
+            var none = sigset_t()
+            sigemptyset(&none)
+            pthread_sigmask(SIG_SETMASK, &none, nil)
+            do { try process.run() } catch { failure.withLock { $0 = error } }
+            done.signal()
+        }
+        thread.start()
+        done.wait()
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
     private static func file(_ url: URL) throws -> FileHandle {
-        FileManager.default.createFile(atPath: url.path, contents: nil)
+        _ = FileManager.default.createFile(atPath: url.path, contents: nil)
         return try FileHandle(forWritingTo: url)
     }
 }
@@ -137,5 +168,10 @@ package func eventually(
 
 package struct TimedOut: Error, CustomStringConvertible {
     package var what: String
+
+    package init(what: String) {
+        self.what = what
+    }
+
     package var description: String { "did not happen in time: \(what)" }
 }

@@ -12,6 +12,9 @@ extension PipelineDecoder {
         if let retention = root.value("store")?.value("retention"), let days = retention.integer, days > 0 {
             notYet("'retention' is not built yet; everything is kept", at: retention)
         }
+        if let console = root.mapping?.first(where: { $0.name == "console" }) {
+            notYet("the console is not built yet; see 'chaffinch status'", at: console.value.value("listen") ?? console.key)
+        }
         for channel in root.value("channels")?.sequence ?? [] {
             if let threads = channel.value("threads"), threads.boolean == true {
                 notYet("threads are not read yet; only the channel itself is", at: threads)
@@ -24,7 +27,7 @@ extension PipelineDecoder {
             for pair in worker.value.mapping ?? [] {
                 switch pair.name {
                 case "consumes": notYet("'consumes' is not built yet; the command gets no messages", at: pair.key)
-                case "breaker", "heartbeat", "limits":
+                case "breaker", "heartbeat":
                     notYet("'\(pair.name)' is not built yet and has no effect", at: pair.key)
                 default: break
                 }

@@ -1,5 +1,7 @@
 /// Text with `${VAR}` and `${VAR:-default}` in it. The default also serves where the variable is set to nothing, as in
 /// the shell, and may itself hold references. `$${` stands for a literal `${`; any other `$` for itself.
+///
+/// A variable that is not set is read from the file that `VAR_FILE` names, if that is: secrets are mounted as files.
 package struct Template: Sendable, Equatable {
     package let text: String
     private let parts: [Part]
@@ -17,7 +19,8 @@ package struct Template: Sendable, Equatable {
 
     /// The text with every reference replaced.
     ///
-    /// - Throws: ``TemplateError/unset(_:)`` for a variable that is not set and has no default.
+    /// - Throws: ``TemplateError/unset(_:)`` for a variable that is not set and has no default,
+    ///   ``TemplateError/unreadable(_:_:)`` for one whose file cannot be read.
     package func expanded(with environment: [String: String]) throws(TemplateError) -> String {
         try Self.expand(parts, environment: environment, missing: nil)
     }
@@ -44,7 +47,8 @@ package struct Template: Sendable, Equatable {
             switch part {
             case .literal(let text): result += text
             case .variable(let name, let fallback):
-                let value = environment[name]
+                var value = environment[name]
+                if value == nil { value = try fileValue(name, environment) }
                 if let fallback, value?.isEmpty ?? true {
                     result += try expand(fallback, environment: environment, missing: missing)
                 } else if let value = value ?? missing {
@@ -55,6 +59,18 @@ package struct Template: Sendable, Equatable {
             }
         }
         return result
+    }
+
+    private static func fileValue(
+        _ name: String,
+        _ environment: [String: String]
+    ) throws(TemplateError) -> String? {
+        guard let path = environment[name + "_FILE"], !path.isEmpty else { return nil }
+        do {
+            return PipelineDecoder.withoutFinalNewline(try TextFile.read(path))
+        } catch {
+            throw .unreadable(name, "\(error)")
+        }
     }
 
     /// Reads up to the end, or inside a reference (`depth` > 0) up to the brace that closes it.
@@ -98,6 +114,8 @@ package struct Template: Sendable, Equatable {
 package enum TemplateError: Error, Equatable {
     /// The variable of this name is not set, and the reference gives no default.
     case unset(String)
+    /// The file that stands for the variable of this name cannot be read: why.
+    case unreadable(String, String)
     case malformed
 
     /// What to tell whoever wrote it; `path` is the key that holds the text.
@@ -105,6 +123,7 @@ package enum TemplateError: Error, Equatable {
         switch self {
         case .unset(let name):
             "environment variable '\(name)' is not set (used by '\(path)'); set it, or write ${\(name):-default}"
+        case .unreadable(let name, let problem): "'\(name)_FILE' (used by '\(path)'): \(problem)"
         case .malformed:
             "'\(path)' holds a '${' that is neither ${VAR} nor ${VAR:-default}; write $${ for a literal one"
         }

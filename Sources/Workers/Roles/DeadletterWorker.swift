@@ -23,7 +23,8 @@ package struct DeadletterWorker {
         context.control.say(.ready)
         let stopping = Task { [context, consumer] in
             await context.drain.wait()
-            await consumer.stop()
+            // What is buffered is finished: handing it back would count as another delivery of it.
+            await consumer.stop(returningUnread: false)
         }
         var moved: Int64 = 0
         while let event = try await consumer.next(within: .seconds(1)) {

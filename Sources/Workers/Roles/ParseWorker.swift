@@ -28,7 +28,8 @@ package struct ParseWorker {
         context.control.say(.generation(rules: Int64(context.generation.number), ok: true, error: nil))
         let stopping = Task { [context, consumer] in
             await context.drain.wait()
-            await consumer.stop()
+            // What is buffered is finished: handing it back would count as another delivery of it.
+            await consumer.stop(returningUnread: false)
         }
         var counts = OutcomeCounts()
         while let event = try await consumer.next(within: .seconds(1)) {

@@ -33,7 +33,8 @@ package struct StoreWorker {
         context.control.say(.ready)
         let stopping = Task { [context, consumer] in
             await context.drain.wait()
-            await consumer.stop()
+            // What is buffered is finished: handing it back would count as another delivery of it.
+            await consumer.stop(returningUnread: false)
         }
         var totals = WriteTotals()
         while let deliveries = try await collect() {

@@ -38,8 +38,8 @@ struct TreeBuilder {
 
     /// `epmd` first and in the foreground, so that RabbitMQ does not leave one of its own behind.
     private func broker(_ managed: ManagedBroker) -> [ChildSpecification] {
-        var epmd = child("epmd", .command, managed.epmd.arguments, managed.epmd.environment)
-        epmd.probe = .tcp("127.0.0.1", managed.epmd.probePort)
+        let epmd = child("epmd", .command, managed.epmd.arguments, managed.epmd.environment)
+        // It logs every connection that says nothing, so it is not probed: it listens at once or it ends.
         var node = child("broker", .command, managed.node.arguments, managed.node.environment)
         node.probe = .tcp("127.0.0.1", managed.node.probePort)
         node.dependsOn = ["epmd": .ready]
@@ -127,6 +127,24 @@ struct TreeBuilder {
     }
 }
 
+extension ChildSpecification.Probe {
+    fileprivate init?(_ probe: Worker.Probe) {
+        if let command = probe.exec {
+            self.init(.exec(command))
+        } else if let address = probe.tcp, let colon = address.lastIndex(of: ":"),
+            let port = Int(address[address.index(after: colon)...])
+        {
+            self.init(.tcp(host: String(address[..<colon]), port: port))
+        } else {
+            return nil
+        }
+        every = probe.every ?? every
+        timeout = probe.timeout ?? timeout
+        failures = probe.failures ?? failures
+        successes = probe.successes ?? successes
+    }
+}
+
 extension ChildSpecification {
     /// Takes over what a `workers:` entry sets.
     fileprivate mutating func apply(_ worker: Worker) {
@@ -143,6 +161,12 @@ extension ChildSpecification {
         startTimeout = worker.startTimeout ?? startTimeout
         drainTimeout = worker.drainTimeout ?? drainTimeout
         stopTimeout = worker.stopTimeout ?? stopTimeout
+        propagate = worker.propagate ?? propagate
+        critical = worker.critical ?? critical
+        nofile = worker.limits?.nofile ?? nofile
+        memory = worker.limits?.memory ?? memory
+        oomScoreAdj = worker.limits?.oomScoreAdj ?? oomScoreAdj
+        probe = worker.probe.flatMap(Probe.init) ?? probe
         for (name, condition) in worker.dependsOn ?? [:] {
             dependsOn[name] = Condition(rawValue: condition.rawValue) ?? .ready
         }

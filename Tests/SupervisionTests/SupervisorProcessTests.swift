@@ -178,7 +178,11 @@ private func shell(
     @Test func orphansAreReapedAndLeftoversEnded() async throws {
         let script = """
             for i in 1 2 3 4 5; do setsid sh -c 'echo "orphan $$"' & done
-            setsid sh -c 'echo "stays $$"; exec sleep 1000' &
+            fifo=$(mktemp -u)
+            mkfifo "$fifo"
+            setsid sh -c 'echo "stays $$"; echo >"$1"; exec sleep 1000' sh "$fifo" &
+            read -r written <"$fifo"
+            rm "$fifo"
             wait %1 %2 %3 %4 %5
             exit 0
             """

@@ -114,7 +114,6 @@ package final class RunningProgram: @unchecked Sendable {
     private static func launch(_ process: Process) throws {
         let done = DispatchSemaphore(value: 0)
         let failure = Mutex<(any Error)?>(nil)
-        nonisolated(unsafe) let process = process
         let thread = Thread {
             var none = sigset_t()
             sigemptyset(&none)

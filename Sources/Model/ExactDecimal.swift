@@ -65,7 +65,8 @@ package struct ExactDecimal: Hashable, Sendable, Comparable, CustomStringConvert
             case UInt8(ascii: "-") where index == 0: negative = true
             case UInt8(ascii: "+") where index == 0: break
             case UInt8(ascii: ".") where !inFraction && exponent == nil: inFraction = true
-            case UInt8(ascii: "e") where exponent == nil && digits > 0, UInt8(ascii: "E") where exponent == nil && digits > 0:
+            case UInt8(ascii: "e") where exponent == nil && digits > 0,
+                UInt8(ascii: "E") where exponent == nil && digits > 0:
                 exponent = 0
             case UInt8(ascii: "-") where exponent == 0 && exponentDigits == 0 && !exponentNegative:
                 exponentNegative = true

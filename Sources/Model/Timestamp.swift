@@ -11,7 +11,13 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable, CustomStringC
     ///
     /// The day count is Howard Hinnant's `days_from_civil`.
     package init?(
-        year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0, microsecond: Int = 0,
+        year: Int,
+        month: Int,
+        day: Int,
+        hour: Int = 0,
+        minute: Int = 0,
+        second: Int = 0,
+        microsecond: Int = 0,
         offsetSeconds: Int = 0
     ) {
         guard (1...9999).contains(year), (1...12).contains(month), day >= 1,
@@ -64,8 +70,15 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable, CustomStringC
         }
         guard reader.atEnd else { return nil }
         self.init(
-            year: year, month: month, day: day, hour: hour, minute: minute, second: second, microsecond: microsecond,
-            offsetSeconds: offset)
+            year: year,
+            month: month,
+            day: day,
+            hour: hour,
+            minute: minute,
+            second: second,
+            microsecond: microsecond,
+            offsetSeconds: offset
+        )
     }
 
     /// `2026-11-22T21:49:50.123456Z`: always UTC, with six digits of fraction, or none where it is zero.

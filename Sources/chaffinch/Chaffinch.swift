@@ -42,7 +42,8 @@ struct ChaffinchCommand: ParsableCommand {
         subcommands: [
             SupervisorCommand.self, CheckCommand.self, TestCommand.self, ParseCommand.self, SetupCommand.self,
             StatusCommand.self, SchemaCommand.self, WorkerCommand.self,
-        ])
+        ]
+    )
 }
 
 /// A sentence for standard error and an exit code.

@@ -1,12 +1,13 @@
 import Foundation
 import Model
-import Testing
 import TestSupport
+import Testing
 
 /// The main job with the real binary: messages of a simulated Discord become rows.
 @Suite(.serialized, .needsServers) struct PipelineTests {
     private func demoDesk(
-        _ database: Desk.Database, broker: String? = nil
+        _ database: Desk.Database,
+        broker: String? = nil
     ) async throws -> (desk: Desk, discord: SimulatedDiscord, channels: [String]) {
         let desk = try await Desk(broker: broker, database: database)
         let recording = desk.folder.url.appending(path: "recording.jsonl")
@@ -52,23 +53,30 @@ import TestSupport
         try desk.start()
         try await desk.untilMessages(Int(try await discord.counts().ingestible))
         let posted = try await discord.order(
-            "messages", #"{"channel_id":"\#(channels[0])","content":"$BTC long\nEntry: 68000-68500\nSL: 67000\nTP1: 70,500"}"#)
+            "messages",
+            #"{"channel_id":"\#(channels[0])","content":"$BTC long\nEntry: 68000-68500\nSL: 67000\nTP1: 70,500"}"#
+        )
         let id = try #require(posted.root["id"]?.string)
         func signal() async throws -> [[String?]] {
-            try await desk.rows("select ticker, side, entry_price, entry_high from trading_signal where message_id = \(id)")
+            try await desk.rows(
+                "select ticker, side, entry_price, entry_high from trading_signal where message_id = \(id)"
+            )
         }
         try await eventually("the new message is a row") { try await signal() == [["BTC", "long", "68000", "68500"]] }
         #expect(
             try await desk.rows(
-                "select type, price from trading_signal_trading_stops where message_id = \(id) order by position")
-                == [["stop_loss", "67000"], ["take_profit", "70500"]])
+                "select type, price from trading_signal_trading_stops where message_id = \(id) order by position"
+            )
+                == [["stop_loss", "67000"], ["take_profit", "70500"]]
+        )
 
         try await discord.order("messages", #"{"id":"\#(id)","content":"$BTC short\nEntry: 68.5k\nSL: 69000"}"#)
         try await eventually("the edit replaced its records") {
             try await signal() == [["BTC", "short", "68500", nil]]
         }
         #expect(
-            try await desk.count("select count(*) from trading_signal_trading_stops where message_id = \(id)") == 1)
+            try await desk.count("select count(*) from trading_signal_trading_stops where message_id = \(id)") == 1
+        )
         try await discord.order("messages", #"{"id":"\#(id)","content":"never mind"}"#)
         try await eventually("an edit that is no signal takes its record away") { try await signal().isEmpty }
         #expect(try await desk.rows("select outcome from messages where id = \(id)") == [["unmatched"]])
@@ -109,7 +117,8 @@ import TestSupport
         let example = Project.root.appending(path: "examples/option-alerts")
         try desk.write(
             pipeline: TradingDesk.channels(try TradingDesk.channelIDs(in: recording)) + OptionAlerts.records,
-            api: discord.api)
+            api: discord.api
+        )
         try desk.copyRules(example.appending(path: "parsers/option-alerts.yaml"))
         let labels = try OptionAlerts.labels(in: data)
         #expect(labels.count == 5_556)
@@ -125,7 +134,8 @@ import TestSupport
             """
             select m.content, a.alert_type, a.ticker, a.price, to_char(a.alert_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
             from messages m join option_alert a on a.message_id = m.id
-            """)
+            """
+        )
         #expect(rows.count == labels.count)
         #expect(Set(rows.map { $0.map { $0 ?? "" } }) == Set(labels))
         #expect(await desk.stop() == 0)

@@ -36,7 +36,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "   ", "{", "[1,2", #"{"a":}"#, #"{"a" 1}"#, "[1,]", "[01]", "[1.]", "[.5]", "[+1]", "[1e]", "[nul]", "[tru]",
+        "", "   ", "{", "[1,2", #"{"a":}"#, #"{"a" 1}"#, "[1,]", "[01]", "[1.]", "[.5]", "[+1]", "[1e]", "[nul]",
+        "[tru]",
         #"["a]"#, "[1] 2", "[1] x", "{} {}", "12", #""text""#, "null", #"["\q"]"#, "[NaN]", "[1 2]", #"{"a":1 "b":2}"#,
     ])
     func whatIsNotJSONIsRefused(_ text: String) {
@@ -71,7 +72,11 @@ import Testing
         }
         let root = try JSONDocument(writer.bytes).root
         let elements = Array(try #require(root.member(hard)).elements)
-        #expect(elements.map { String(decoding: $0.raw, as: UTF8.self) }.dropFirst() == ["7", "false", "null", "{}", "1.50"])
+        #expect(
+            elements.map { String(decoding: $0.raw, as: UTF8.self) }.dropFirst() == [
+                "7", "false", "null", "{}", "1.50",
+            ]
+        )
         #expect(elements[0].string == hard)
         #expect(root["after"]?.string == "x")
     }

@@ -2,7 +2,9 @@ import Model
 import Testing
 
 private func object(
-    id: String = "1315807571357208688", content: String = "hello", extra: String = ""
+    id: String = "1315807571357208688",
+    content: String = "hello",
+    extra: String = ""
 ) -> String {
     """
     {"id":"\(id)","channel_id":"42","author":{"id":"7","username":"ann"},"content":"\(content)","type":0,\
@@ -33,14 +35,16 @@ private func message(_ json: String) throws -> Message { try Message(JSONDocumen
         let embeds =
             #"[{"title":"Deploy","description":"done","fields":[{"name":"env","value":"prod"}],"footer":{"text":"ci"}},{"title":"2"}]"#
         let read = try message(
-            object(content: "").replacing(#""embeds":[]"#, with: #""embeds":"# + embeds))
+            object(content: "").replacing(#""embeds":[]"#, with: #""embeds":"# + embeds)
+        )
         #expect(read.text == "Deploy\ndone\nenv: prod\nci\n\n2")
         #expect(!read.isBlank)
     }
 
     @Test func aForwardBringsTheForwardedText() throws {
         let read = try message(
-            object(content: "", extra: #","message_snapshots":[{"message":{"content":"forwarded","embeds":[]}}]"#))
+            object(content: "", extra: #","message_snapshots":[{"message":{"content":"forwarded","embeds":[]}}]"#)
+        )
         #expect(read.text == "forwarded")
     }
 
@@ -110,7 +114,9 @@ private func message(_ json: String) throws -> Message { try Message(JSONDocumen
             FieldType(name: "ticker", kind: .text), FieldType(name: "price", kind: .decimal),
             FieldType(name: "count", kind: .integer), FieldType(name: "at", kind: .timestamp),
             FieldType(name: "ok", kind: .boolean), FieldType(name: "more", kind: .json),
-        ], lists: [ListType(name: "stops", fields: [FieldType(name: "price", kind: .decimal)])])
+        ],
+        lists: [ListType(name: "stops", fields: [FieldType(name: "price", kind: .decimal)])]
+    )
 
     @Test func survivesTheWire() throws {
         let record = Record(
@@ -121,11 +127,17 @@ private func message(_ json: String) throws -> Message { try Message(JSONDocumen
                 .init("at", .timestamp(Timestamp(iso8601: "2024-12-09T22:25:37.591Z")!)), .init("ok", .boolean(true)),
                 .init("more", .json(#"{"a":[1.50]}"#)),
             ],
-            lists: [.init("stops", [[.init("price", .decimal(ExactDecimal(5)))], []])])
+            lists: [.init("stops", [[.init("price", .decimal(ExactDecimal(5)))], []])]
+        )
         let batch = [
             ParsedMessage(
-                message: try message(object()), outcome: .parsed, parser: "p", parserVersion: "abc", source: .rule,
-                records: [record]),
+                message: try message(object()),
+                outcome: .parsed,
+                parser: "p",
+                parserVersion: "abc",
+                source: .rule,
+                records: [record]
+            ),
             ParsedMessage(message: try message(object(id: "5")), outcome: .invalid, reason: "why", revision: 9),
         ]
         let read = try RecordBatch.decode(RecordBatch.encode(batch), types: ["signal": type])
@@ -135,7 +147,10 @@ private func message(_ json: String) throws -> Message { try Message(JSONDocumen
 
     @Test(arguments: [
         (#""records":[{"record":"other","fields":{},"lists":{}}]"#, "record type 'other' is not known here"),
-        (#""records":[{"record":"signal","fields":{"price":"5"},"lists":{}}]"#, "'signal.price' is not of type decimal"),
+        (
+            #""records":[{"record":"signal","fields":{"price":"5"},"lists":{}}]"#,
+            "'signal.price' is not of type decimal"
+        ),
         (#""records":[{"record":"signal","fields":{"nope":5},"lists":{}}]"#, "'signal' has no field 'nope'"),
         (#""records":[{"record":"signal","fields":{},"lists":{"nope":[]}}]"#, "'signal' has no list 'nope'"),
         (#""nothing":1"#, "'records' is missing"),

@@ -48,7 +48,9 @@ import Testing
         #expect(lines.contains(#"ENTRYPOINT ["chaffinch"]"#))
         #expect(lines.contains(#"CMD ["supervisor"]"#))
         #expect(lines.contains("USER chaffinch"))
-        #expect(lines.contains { $0.hasPrefix("HEALTHCHECK") && $0.hasSuffix(#"CMD ["chaffinch", "status", "--live"]"#) })
+        #expect(
+            lines.contains { $0.hasPrefix("HEALTHCHECK") && $0.hasSuffix(#"CMD ["chaffinch", "status", "--live"]"#) }
+        )
         #expect(lines.filter { $0.hasPrefix("FROM") }.count == 2)
     }
 }

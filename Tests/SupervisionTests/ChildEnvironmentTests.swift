@@ -120,7 +120,9 @@ import Testing
 
     @Test func closingTheChannelIsNotAnExit() async throws {
         let tree = try RunningTree(
-            [shell("a", "\(ready); exec 3>&-; echo closed; exec sleep 1000")], stopTimeout: .seconds(120))
+            [shell("a", "\(ready); exec 3>&-; echo closed; exec sleep 1000")],
+            stopTimeout: .seconds(120)
+        )
         try await tree.printed("closed")
         #expect(try await eventually { try tree.worker("a")?["state"]?.string == "ready" })
         // It cannot be told to drain any more, so it is not waited for.

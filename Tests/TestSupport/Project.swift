@@ -14,7 +14,9 @@ package enum Project {
 
     /// The folder of the built executables: `scripts/test` names it, else it is where the test bundle lies.
     package static let binaries: URL = {
-        if let named = ProcessInfo.processInfo.environment["CHAFFINCH_TEST_BINARIES"] { return URL(fileURLWithPath: named) }
+        if let named = ProcessInfo.processInfo.environment["CHAFFINCH_TEST_BINARIES"] {
+            return URL(fileURLWithPath: named)
+        }
         return root.appending(path: ".build/debug")
     }()
 

@@ -44,14 +44,20 @@ package final class RunningProgram: @unchecked Sendable {
     ///   - environment: complete; nothing is inherited but `PATH` and `HOME`.
     ///   - logs: the folder for what it prints.
     package init(
-        _ program: String, _ arguments: [String], environment: [String: String] = [:], in folder: URL? = nil, logs: URL,
+        _ program: String,
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        in folder: URL? = nil,
+        logs: URL,
         name: String
     ) throws {
         outputFile = logs.appending(path: "\(name).out")
         errorFile = logs.appending(path: "\(name).err")
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
-        let inherited = ProcessInfo.processInfo.environment.filter { ["PATH", "HOME", "LD_LIBRARY_PATH"].contains($0.key) }
+        let inherited = ProcessInfo.processInfo.environment.filter {
+            ["PATH", "HOME", "LD_LIBRARY_PATH"].contains($0.key)
+        }
         process.environment = inherited.merging(environment) { _, new in new }
         process.currentDirectoryURL = folder
         process.standardInput = FileHandle.nullDevice
@@ -90,7 +96,10 @@ package final class RunningProgram: @unchecked Sendable {
 
     /// Runs a program to its end.
     package static func run(
-        _ program: String, _ arguments: [String], environment: [String: String] = [:], input: String? = nil,
+        _ program: String,
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        input: String? = nil,
         in folder: URL? = nil
     ) async throws -> (exitCode: Int32, output: String, errors: String) {
         let logs = try TemporaryFolder()
@@ -100,12 +109,23 @@ package final class RunningProgram: @unchecked Sendable {
             try Data(input.utf8).write(to: file)
             let words = ([program] + arguments).map { "'" + $0.replacing("'", with: "'\\''") + "'" }
             let running = try RunningProgram(
-                "/bin/sh", ["-c", "exec \(words.joined(separator: " ")) < '\(file.path)'"], environment: environment,
-                in: folder, logs: logs.url, name: "program")
+                "/bin/sh",
+                ["-c", "exec \(words.joined(separator: " ")) < '\(file.path)'"],
+                environment: environment,
+                in: folder,
+                logs: logs.url,
+                name: "program"
+            )
             return (await running.exitCode(), running.output, running.errors)
         }
         let running = try RunningProgram(
-            program, arguments, environment: environment, in: folder, logs: logs.url, name: "program")
+            program,
+            arguments,
+            environment: environment,
+            in: folder,
+            logs: logs.url,
+            name: "program"
+        )
         return (await running.exitCode(), running.output, running.errors)
     }
 
@@ -156,7 +176,9 @@ package final class TemporaryFolder: Sendable {
 ///
 /// - Throws: ``TimedOut`` when it does not hold in time.
 package func eventually(
-    _ what: String, within limit: Duration = .seconds(60), _ condition: () async throws -> Bool
+    _ what: String,
+    within limit: Duration = .seconds(60),
+    _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !condition() {

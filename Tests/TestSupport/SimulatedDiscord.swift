@@ -17,8 +17,10 @@ package final class SimulatedDiscord: Sendable {
         let recordingOptions = recordings.flatMap { ["--recording", $0.path] }
         let program = try RunningProgram(
             Project.binary("discord-simulator"),
-            ["serve", "--token", Self.token, "--ready-file", ready.path] + recordingOptions + options, logs: logs,
-            name: "simulator")
+            ["serve", "--token", Self.token, "--ready-file", ready.path] + recordingOptions + options,
+            logs: logs,
+            name: "simulator"
+        )
         self.program = program
         var address: String?
         try await eventually("the simulator listens") {
@@ -35,7 +37,9 @@ package final class SimulatedDiscord: Sendable {
     /// Makes a recording with `discord-simulator record`.
     package static func record(_ arguments: [String], to file: URL) async throws {
         let result = try await RunningProgram.run(
-            Project.binary("discord-simulator"), ["record"] + arguments + ["--output", file.path])
+            Project.binary("discord-simulator"),
+            ["record"] + arguments + ["--output", file.path]
+        )
         guard result.exitCode == 0 else { throw TimedOut(what: "recording: \(result.errors)") }
     }
 

@@ -51,12 +51,17 @@ package struct Message: Sendable, Equatable {
         author = json["author"]?["username"]?.string
         type = Int(try required("type", json["type"]?.integer, "is missing or not a number"))
         sentAt = try required(
-            "timestamp", json["timestamp"]?.string.flatMap { Timestamp(iso8601: $0) },
-            "is missing or not an ISO 8601 time")
+            "timestamp",
+            json["timestamp"]?.string.flatMap { Timestamp(iso8601: $0) },
+            "is missing or not an ISO 8601 time"
+        )
         editedAt = nil
         if let edited = json["edited_timestamp"], !edited.isNull {
             editedAt = try required(
-                "edited_timestamp", edited.string.flatMap { Timestamp(iso8601: $0) }, "is not an ISO 8601 time")
+                "edited_timestamp",
+                edited.string.flatMap { Timestamp(iso8601: $0) },
+                "is not an ISO 8601 time"
+            )
         }
         pinned = json["pinned"]?.boolean ?? false
         mentionsEveryone = json["mention_everyone"]?.boolean ?? false
@@ -88,7 +93,10 @@ package struct Message: Sendable, Equatable {
     }
 
     private static func snowflake(
-        _ json: JSONView, _ field: String, of value: JSONView?, id: Snowflake? = nil
+        _ json: JSONView,
+        _ field: String,
+        of value: JSONView?,
+        id: Snowflake? = nil
     ) throws -> Snowflake {
         guard let value else { throw MessageError(id: id, field: field, problem: "is missing") }
         guard let text = value.string ?? value.numberLiteral, let snowflake = Snowflake(text) else {

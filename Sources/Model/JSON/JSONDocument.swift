@@ -29,7 +29,9 @@ package final class JSONDocument {
         var length = 0
         let start = cf_json_source(handle, &length)
         source = UnsafeBufferPointer(
-            start: UnsafeRawPointer(start)?.assumingMemoryBound(to: UInt8.self), count: length)
+            start: UnsafeRawPointer(start)?.assumingMemoryBound(to: UInt8.self),
+            count: length
+        )
     }
 
     deinit {
@@ -184,20 +186,20 @@ package struct JSONView {
     /// The children of one container, in order.
     package struct JSONChildren: Sequence, IteratorProtocol {
         private let document: JSONDocument
-        private var next_: Int
+        private var cursor: Int
         private let end: Int
 
         fileprivate init(_ view: JSONView, of kind: UInt32) {
             document = view.document
             let node = view.node
             end = node.kind == kind ? Int(node.end) : view.index + 1
-            next_ = view.index + 1
+            cursor = view.index + 1
         }
 
         package mutating func next() -> JSONView? {
-            guard next_ < end else { return nil }
-            defer { next_ = Int(document.nodes[next_].end) }
-            return JSONView(document: document, index: next_)
+            guard cursor < end else { return nil }
+            defer { cursor = Int(document.nodes[cursor].end) }
+            return JSONView(document: document, index: cursor)
         }
     }
 }

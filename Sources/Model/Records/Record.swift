@@ -75,8 +75,14 @@ package struct ParsedMessage: Sendable, Equatable {
     package var revision: Int64
 
     package init(
-        message: Message, outcome: Outcome, reason: String? = nil, parser: String? = nil, parserVersion: String? = nil,
-        source: RecordSource? = nil, records: [Record] = [], revision: Int64 = 0
+        message: Message,
+        outcome: Outcome,
+        reason: String? = nil,
+        parser: String? = nil,
+        parserVersion: String? = nil,
+        source: RecordSource? = nil,
+        records: [Record] = [],
+        revision: Int64 = 0
     ) {
         self.message = message
         self.outcome = outcome

@@ -46,7 +46,11 @@ package struct FieldType: Sendable, Codable, Equatable {
     package var defaultValue: FieldValue?
 
     package init(
-        name: String, kind: Kind, required: Bool = false, values: [String] = [], defaultValue: FieldValue? = nil
+        name: String,
+        kind: Kind,
+        required: Bool = false,
+        values: [String] = [],
+        defaultValue: FieldValue? = nil
     ) {
         self.name = name
         self.kind = kind
@@ -121,7 +125,10 @@ extension FieldValue: Codable {
             }
         guard let value else {
             throw DecodingError.dataCorruptedError(
-                forKey: .text, in: container, debugDescription: "'\(text)' is not of type \(kind.rawValue)")
+                forKey: .text,
+                in: container,
+                debugDescription: "'\(text)' is not of type \(kind.rawValue)"
+            )
         }
         self = value
     }

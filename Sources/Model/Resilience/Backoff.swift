@@ -11,7 +11,9 @@ package struct Backoff: Sendable, Equatable, Codable {
     package private(set) var attempts = 0
 
     package init(
-        initial: Duration = .milliseconds(500), factor: Double = 2, maximum: Duration = .seconds(30),
+        initial: Duration = .milliseconds(500),
+        factor: Double = 2,
+        maximum: Duration = .seconds(30),
         jitter: Double = 0.2
     ) {
         self.initial = initial

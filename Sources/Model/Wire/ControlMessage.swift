@@ -76,8 +76,10 @@ package enum ChildMessage: Sendable, Equatable {
         case "hello":
             guard let name = json["protocol"]?.string, name == ControlProtocol.name else { return nil }
             self = .hello(
-                protocol: name, role: json["role"]?.string ?? "",
-                pid: json["pid"]?.integer.flatMap { Int32(exactly: $0) } ?? 0)
+                protocol: name,
+                role: json["role"]?.string ?? "",
+                pid: json["pid"]?.integer.flatMap { Int32(exactly: $0) } ?? 0
+            )
         case "ready": self = .ready
         case "heartbeat":
             guard let sequence = json["seq"]?.integer, sequence >= 0 else { return nil }

@@ -44,7 +44,8 @@ package enum RecordBatch {
     ///
     /// - Throws: ``JSONError`` when the bytes as a whole are not a JSON array.
     package static func decode(
-        _ bytes: some ContiguousBytesOfJSON, types: [String: RecordType]
+        _ bytes: some ContiguousBytesOfJSON,
+        types: [String: RecordType]
     ) throws -> [Element] {
         let document = try JSONDocument(bytes)
         guard document.root.kind == .array else {
@@ -70,15 +71,21 @@ package enum RecordBatch {
             throw RecordBatchError(id: message.id, problem: "'records' is missing")
         }
         return ParsedMessage(
-            message: message, outcome: outcome, reason: json["reason"]?.string, parser: json["parser"]?.string,
+            message: message,
+            outcome: outcome,
+            reason: json["reason"]?.string,
+            parser: json["parser"]?.string,
             parserVersion: json["parser_version"]?.string,
             source: json["source"]?.string.flatMap { RecordSource(rawValue: $0) },
             records: try records.elements.map { try readRecord($0, of: message.id, types: types) },
-            revision: json["revision"]?.integer ?? 0)
+            revision: json["revision"]?.integer ?? 0
+        )
     }
 
     private static func readRecord(
-        _ json: JSONView, of id: Snowflake, types: [String: RecordType]
+        _ json: JSONView,
+        of id: Snowflake,
+        types: [String: RecordType]
     ) throws -> Record {
         guard let name = json["record"]?.string, let type = types[name] else {
             throw RecordBatchError(id: id, problem: "record type '\(json["record"]?.string ?? "")' is not known here")
@@ -94,7 +101,9 @@ package enum RecordBatch {
                     list.name,
                     try elements.elements.map {
                         try readFields($0, of: list.fields, in: "\(name).\(list.name)", id: id)
-                    }))
+                    }
+                )
+            )
         }
         for (list, _) in json["lists"]?.members.map({ ($0.key, 0) }) ?? [] where type.list(named: list) == nil {
             throw RecordBatchError(id: id, problem: "'\(name)' has no list '\(list)'")
@@ -103,7 +112,10 @@ package enum RecordBatch {
     }
 
     private static func readFields(
-        _ json: JSONView, of types: [FieldType], in place: String, id: Snowflake
+        _ json: JSONView,
+        of types: [FieldType],
+        in place: String,
+        id: Snowflake
     ) throws -> [Record.NamedValue] {
         var values: [Record.NamedValue] = []
         for (name, value) in json.members {

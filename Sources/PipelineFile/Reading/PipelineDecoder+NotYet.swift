@@ -13,7 +13,10 @@ extension PipelineDecoder {
             notYet("'retention' is not built yet; everything is kept", at: retention)
         }
         if let console = root.mapping?.first(where: { $0.name == "console" }) {
-            notYet("the console is not built yet; see 'chaffinch status'", at: console.value.value("listen") ?? console.key)
+            notYet(
+                "the console is not built yet; see 'chaffinch status'",
+                at: console.value.value("listen") ?? console.key
+            )
         }
         for channel in root.value("channels")?.sequence ?? [] {
             if let threads = channel.value("threads"), threads.boolean == true {

@@ -28,13 +28,17 @@ package struct Acceptance: Sendable {
         let (secrets, diagnostics) = PipelineReader.resolveSecrets(of: latest.pipeline, environment: environment)
         guard !diagnostics.hasErrors else { return nil }
         return Acceptance(
-            generation: latest, secrets: secrets,
-            degraded: "the files have errors; running generation \(latest.number), the last accepted one")
+            generation: latest,
+            secrets: secrets,
+            degraded: "the files have errors; running generation \(latest.number), the last accepted one"
+        )
     }
 
     /// When only rule files are broken: the new pipeline with the last accepted version of those files.
     private static func mergeRules(
-        _ check: PipelineCheck, into latest: Generation, store: GenerationStore
+        _ check: PipelineCheck,
+        into latest: Generation,
+        store: GenerationStore
     ) throws -> Acceptance? {
         guard let pipeline = check.pipeline, let compilation = check.compilation else { return nil }
         let broken = Set(compilation.files.filter { !$0.isGood }.map(\.name))
@@ -43,11 +47,17 @@ package struct Acceptance: Sendable {
             broken.contains(file.name) ? latest.rules.first { $0.name == file.name } : file
         }
         let second = RuleCompiler.compile(
-            rules, records: pipeline.records, channels: pipeline.channelNames, runningExamples: true)
+            rules,
+            records: pipeline.records,
+            channels: pipeline.channelNames,
+            runningExamples: true
+        )
         guard !second.diagnostics.hasErrors else { return nil }
         let accepted = try store.accept(pipeline: pipeline, rules: rules)
         return Acceptance(
-            generation: accepted.generation, secrets: check.secrets,
-            degraded: "running the last accepted version of \(broken.sorted().joined(separator: ", "))")
+            generation: accepted.generation,
+            secrets: check.secrets,
+            degraded: "running the last accepted version of \(broken.sorted().joined(separator: ", "))"
+        )
     }
 }

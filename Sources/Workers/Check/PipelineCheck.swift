@@ -24,7 +24,10 @@ package struct PipelineCheck {
     ///   - resolvingSecrets: false for commands that work without a token or a database, such as `parse` and `test`.
     ///   - runningExamples: whether the rule files' own examples are run.
     package init(
-        path: String, environment: [String: String], resolvingSecrets: Bool, runningExamples: Bool = true
+        path: String,
+        environment: [String: String],
+        resolvingSecrets: Bool,
+        runningExamples: Bool = true
     ) {
         let url = URL(fileURLWithPath: path).standardizedFileURL
         let folder = url.deletingLastPathComponent().path
@@ -36,18 +39,27 @@ package struct PipelineCheck {
             let exists = FileManager.default.fileExists(atPath: url.path)
             file = SourceFile(
                 name: path,
-                problem: exists ? "cannot be read as UTF-8 text: \(error.localizedDescription)" : "there is no such file")
+                problem: exists
+                    ? "cannot be read as UTF-8 text: \(error.localizedDescription)" : "there is no such file"
+            )
         }
         sources = [file]
         let reading = PipelineReader.read(
-            file, folder: folder, environment: environment, resolvingSecrets: resolvingSecrets)
+            file,
+            folder: folder,
+            environment: environment,
+            resolvingSecrets: resolvingSecrets
+        )
         diagnostics = reading.diagnostics
         secrets = reading.secrets
         dataFolder = reading.pipeline?.dataFolder ?? Self.guessDataFolder(file, folder, environment)
         guard let pipeline = reading.pipeline, !reading.diagnostics.hasErrors else { return }
         self.pipeline = pipeline
         RuleCompiler.checkRecordExpressions(
-            reading.recordChecks, records: pipeline.records, diagnostics: &diagnostics)
+            reading.recordChecks,
+            records: pipeline.records,
+            diagnostics: &diagnostics
+        )
         readRules(of: pipeline, runningExamples: runningExamples)
     }
 
@@ -64,18 +76,27 @@ package struct PipelineCheck {
         do {
             ruleFiles = try RuleFolder.read(folder, shownAs: shown)
         } catch {
-            diagnostics.error("the parsers folder '\(shown)' cannot be read: \(error)", file: sources[0].name, mark: nil)
+            diagnostics.error(
+                "the parsers folder '\(shown)' cannot be read: \(error)",
+                file: sources[0].name,
+                mark: nil
+            )
             return
         }
         sources += ruleFiles
         let compilation = RuleCompiler.compile(
-            ruleFiles, records: pipeline.records, channels: pipeline.channelNames, runningExamples: runningExamples)
+            ruleFiles,
+            records: pipeline.records,
+            channels: pipeline.channelNames,
+            runningExamples: runningExamples
+        )
         self.compilation = compilation
         diagnostics.append(compilation.diagnostics)
     }
 
     /// The data folder of a broken file, so that the last accepted generation is found.
-    private static func guessDataFolder(_ file: SourceFile, _ folder: String, _ environment: [String: String]) -> String {
+    private static func guessDataFolder(_ file: SourceFile, _ folder: String, _ environment: [String: String]) -> String
+    {
         var ignored = Diagnostics()
         let named = YAMLParser.parse(file, into: &ignored)?.value("data")?.scalar
         let path = named.flatMap { try? Template($0).expanded(with: environment) }

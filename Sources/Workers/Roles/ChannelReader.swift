@@ -53,9 +53,14 @@ struct ChannelReader {
     }
 
     private func readWhileLeased(succeeded: () -> Void) async throws {
-        guard let lease = try await store.acquireLease(
-            channel: channel.id, holder: holder, duration: leaseDuration, startingAt: startingPoint,
-            since: channel.since.map { Snowflake(justBefore: $0) })
+        guard
+            let lease = try await store.acquireLease(
+                channel: channel.id,
+                holder: holder,
+                duration: leaseDuration,
+                startingAt: startingPoint,
+                since: channel.since.map { Snowflake(justBefore: $0) }
+            )
         else {
             // Another supervisor reads this channel; be there when it stops.
             _ = await context.drain.sleep(for: .seconds(10))
@@ -116,7 +121,9 @@ struct ChannelReader {
 
     /// Reads the newest page and publishes what is new or edited in it; pages forward first when the page does not
     /// reach back to the cursor. False when the lease was lost or the process drains.
-    private func poll(_ lease: ChannelLease, from cursor: inout Snowflake, newest: inout NewestPage) async throws -> Bool {
+    private func poll(_ lease: ChannelLease, from cursor: inout Snowflake, newest: inout NewestPage) async throws
+        -> Bool
+    {
         let elements = try await discord.messages(in: channel.id, .newest)
         let floor = lease.backfillUntil ?? startingPoint
         let lowest = elements.compactMap(\.messageID).min()
@@ -158,9 +165,13 @@ struct ChannelReader {
         let pages = Page.pack(payloads)
         let outgoing = pages.enumerated().map { index, page in
             OutgoingMessage(
-                exchange: context.topology.workExchange, routingKey: "parse", type: WireType.page,
+                exchange: context.topology.workExchange,
+                routingKey: "parse",
+                type: WireType.page,
                 messageID: "\(channel.id):\(first?.description ?? "")-\(last?.description ?? ""):\(index)",
-                headers: context.headers(), body: page.bytes)
+                headers: context.headers(),
+                body: page.bytes
+            )
         }
         if !outgoing.isEmpty { guard try await publishing.publish(outgoing) else { return false } }
         progress.add(accepted: payloads.count, ignored: ignored)
@@ -170,13 +181,16 @@ struct ChannelReader {
     /// A whole page without any content means that the bot's message content switch is off: say that, not "nothing
     /// matched".
     private func noticeBlankPage(_ elements: [Page.Element]) async throws {
-        let messages = elements.compactMap { if case .message(let message) = $0, message.isIngestible { message } else { nil } }
+        let messages = elements.compactMap {
+            if case .message(let message) = $0, message.isIngestible { message } else { nil }
+        }
         guard messages.count >= 5, messages.allSatisfy(\.isBlank) else { return }
         guard let application = try? await discord.application(), !application.hasMessageContent else { return }
         throw DiscordError(
             .forbidden(0),
             "message content is switched off for this bot: every message of '\(channel.name)' came without "
-                + "text; switch on Message Content Intent in the Discord developer portal, under Bot")
+                + "text; switch on Message Content Intent in the Discord developer portal, under Bot"
+        )
     }
 }
 

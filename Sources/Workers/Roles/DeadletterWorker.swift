@@ -41,7 +41,8 @@ package struct DeadletterWorker {
             context.control.say(.stats(["moved": moved]))
             context.logger.warning(
                 "dead letter",
-                metadata: ["stage": "\(letter.stage)", "id": "\(letter.id)", "error": "\(letter.errorText)"])
+                metadata: ["stage": "\(letter.stage)", "id": "\(letter.id)", "error": "\(letter.errorText)"]
+            )
         }
         await consumer.close()
         await store.close()
@@ -62,13 +63,24 @@ extension DeadLetter {
         let first = delivery.headers?.firstAt ?? delivery.timestamp ?? .now
         self.init(
             id: DeadLetter.makeID(
-                messageID: delivery.messageID ?? ids.first?.description ?? "unknown", stage: stage,
-                replay: delivery.headers?.replay),
-            stage: stage, messageIDs: ids, errorClass: parts.count == 2 ? String(parts[0]) : "unknown",
-            errorText: String(parts.last ?? ""), attempts: (delivery.headers?.attempt ?? 0) + 1,
-            attemptTimes: [delivery.timestamp ?? .now], firstAt: first, lastAt: delivery.timestamp ?? .now,
-            worker: context.name, version: Chaffinch.version, generation: context.generation.number,
-            fingerprint: DeadLetter.makeFingerprint(stage: stage, error: error), payload: delivery.body)
+                messageID: delivery.messageID ?? ids.first?.description ?? "unknown",
+                stage: stage,
+                replay: delivery.headers?.replay
+            ),
+            stage: stage,
+            messageIDs: ids,
+            errorClass: parts.count == 2 ? String(parts[0]) : "unknown",
+            errorText: String(parts.last ?? ""),
+            attempts: (delivery.headers?.attempt ?? 0) + 1,
+            attemptTimes: [delivery.timestamp ?? .now],
+            firstAt: first,
+            lastAt: delivery.timestamp ?? .now,
+            worker: context.name,
+            version: Chaffinch.version,
+            generation: context.generation.number,
+            fingerprint: DeadLetter.makeFingerprint(stage: stage, error: error),
+            payload: delivery.body
+        )
     }
 
     /// The ids of the Discord messages in a page, a record batch, or a single element of either.

@@ -24,7 +24,11 @@ package struct FetchWorker {
         }
         http = HTTPClient(userAgent: DiscordREST.userAgent, logger: context.logger)
         discord = DiscordREST(
-            api: context.pipeline.discord.api, token: try context.secret(token), http: http, logger: context.logger)
+            api: context.pipeline.discord.api,
+            token: try context.secret(token),
+            http: http,
+            logger: context.logger
+        )
         store = try context.openStore()
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
     }
@@ -41,8 +45,13 @@ package struct FetchWorker {
             group.addTask { try await beat(progress) }
             for channel in context.pipeline.channels {
                 let reader = ChannelReader(
-                    channel: channel, context: context, discord: discord, store: store, publishing: publishing,
-                    progress: progress)
+                    channel: channel,
+                    context: context,
+                    discord: discord,
+                    store: store,
+                    publishing: publishing,
+                    progress: progress
+                )
                 group.addTask { try await reader.run() }
             }
             try await group.waitForAll()

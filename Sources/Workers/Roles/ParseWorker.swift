@@ -69,16 +69,27 @@ package struct ParseWorker {
                 let id = error.id?.description ?? "\(delivery.messageID ?? "page"):\(index)"
                 outgoing.append(
                     publishing.deadLetter(
-                        stage: "parse", type: delivery.type, payload: payload, messageID: id,
-                        received: delivery.headers, error: "permanent: \(error)"))
+                        stage: "parse",
+                        type: delivery.type,
+                        payload: payload,
+                        messageID: id,
+                        received: delivery.headers,
+                        error: "permanent: \(error)"
+                    )
+                )
             }
         }
         if !batch.isEmpty {
             outgoing.append(
                 OutgoingMessage(
-                    exchange: context.topology.workExchange, routingKey: "store", type: WireType.batch,
+                    exchange: context.topology.workExchange,
+                    routingKey: "store",
+                    type: WireType.batch,
                     messageID: delivery.messageID ?? batch[0].message.id.description,
-                    headers: context.headers(keeping: delivery.headers), body: RecordBatch.encode(batch)))
+                    headers: context.headers(keeping: delivery.headers),
+                    body: RecordBatch.encode(batch)
+                )
+            )
         }
         return (batch, outgoing)
     }
@@ -86,21 +97,31 @@ package struct ParseWorker {
     private func deadPage(_ delivery: Delivery, error: String) -> OutgoingMessage {
         context.logger.error(
             "a page cannot be read; it goes to the dead letters",
-            metadata: ["error": "\(error)", "message_id": "\(delivery.messageID ?? "")"])
+            metadata: ["error": "\(error)", "message_id": "\(delivery.messageID ?? "")"]
+        )
         return publishing.deadLetter(
-            stage: "parse", type: delivery.type, payload: delivery.body, messageID: delivery.messageID ?? "unknown",
-            received: delivery.headers, error: error)
+            stage: "parse",
+            type: delivery.type,
+            payload: delivery.body,
+            messageID: delivery.messageID ?? "unknown",
+            received: delivery.headers,
+            error: error
+        )
     }
 
     private static func compileRules(_ context: WorkerContext) throws -> RuleSet {
         let compilation = RuleCompiler.compile(
-            context.generation.rules, records: context.pipeline.records, channels: context.pipeline.channelNames,
-            runningExamples: false)
+            context.generation.rules,
+            records: context.pipeline.records,
+            channels: context.pipeline.channelNames,
+            runningExamples: false
+        )
         guard let rules = compilation.rules else {
             throw WorkerFailure(
                 exitCode: ExitCode.configuration,
                 "the rules of generation \(context.generation.number) do not compile: "
-                    + "\(compilation.diagnostics.all.first?.message ?? "unknown")")
+                    + "\(compilation.diagnostics.all.first?.message ?? "unknown")"
+            )
         }
         return rules
     }

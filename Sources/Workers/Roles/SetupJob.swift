@@ -29,6 +29,9 @@ package struct SetupJob {
 
     private func setUpTopology() async throws {
         try await TopologySetup.declare(
-            context.topology, at: try context.brokerAddress(), logger: context.logger)
+            context.topology,
+            at: try context.brokerAddress(),
+            logger: context.logger
+        )
     }
 }

@@ -81,11 +81,18 @@ package struct StoreWorker {
             func bury(_ payload: [UInt8], _ messageID: String, _ error: String) {
                 context.logger.error(
                     "cannot be stored; it goes to the dead letters",
-                    metadata: ["error": "\(error)", "message_id": "\(messageID)"])
+                    metadata: ["error": "\(error)", "message_id": "\(messageID)"]
+                )
                 dead.append(
                     publishing.deadLetter(
-                        stage: "store", type: delivery.type, payload: payload, messageID: messageID,
-                        received: delivery.headers, error: "permanent: \(error)"))
+                        stage: "store",
+                        type: delivery.type,
+                        payload: payload,
+                        messageID: messageID,
+                        received: delivery.headers,
+                        error: "permanent: \(error)"
+                    )
+                )
             }
             if let foreign = delivery.headers?.pipeline, foreign != context.pipeline.name {
                 bury(delivery.body, id, "the record batch belongs to pipeline '\(foreign)'")
@@ -118,11 +125,18 @@ package struct StoreWorker {
             if batch.count == 1 {
                 context.logger.error(
                     "the database refused a message; it goes to the dead letters",
-                    metadata: ["error": "\(error)", "message_id": "\(batch[0].message.id)"])
+                    metadata: ["error": "\(error)", "message_id": "\(batch[0].message.id)"]
+                )
                 failures.append(
                     publishing.deadLetter(
-                        stage: "store", type: WireType.batch, payload: RecordBatch.encode(batch),
-                        messageID: batch[0].message.id.description, received: nil, error: "permanent: \(error)"))
+                        stage: "store",
+                        type: WireType.batch,
+                        payload: RecordBatch.encode(batch),
+                        messageID: batch[0].message.id.description,
+                        received: nil,
+                        error: "permanent: \(error)"
+                    )
+                )
                 return WriteReport()
             }
             let middle = batch.count / 2
@@ -143,8 +157,10 @@ package struct StoreWorker {
 extension WriteReport {
     static func + (left: WriteReport, right: WriteReport) -> WriteReport {
         WriteReport(
-            written: left.written + right.written, unchanged: left.unchanged + right.unchanged,
-            records: left.records + right.records)
+            written: left.written + right.written,
+            unchanged: left.unchanged + right.unchanged,
+            records: left.records + right.records
+        )
     }
 }
 
@@ -171,6 +187,7 @@ private struct WriteTotals {
             .stats([
                 "written": Int64(written), "unchanged": Int64(unchanged), "records": Int64(records),
                 "dead": Int64(dead),
-            ]))
+            ])
+        )
     }
 }

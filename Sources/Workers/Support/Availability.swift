@@ -9,7 +9,8 @@ extension WorkerContext {
     /// - Returns: `nil` when the process drains meanwhile.
     /// - Throws: what `body` throws otherwise.
     func untilAvailable<Result: Sendable>(
-        _ service: String, _ body: @Sendable () async throws -> Result
+        _ service: String,
+        _ body: @Sendable () async throws -> Result
     ) async throws -> Result? {
         var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(5))
         while true {

@@ -28,11 +28,14 @@ struct ConfirmedPublishing {
                 case .confirmed: continue
                 case .refused:
                     context.logger.warning(
-                        "queue is full; waiting for room", metadata: ["routing_key": "\(message.routingKey)"])
+                        "queue is full; waiting for room",
+                        metadata: ["routing_key": "\(message.routingKey)"]
+                    )
                 case .returned(let code, let reason):
                     context.logger.error(
                         "no queue took the message; is the topology set up?",
-                        metadata: ["routing_key": "\(message.routingKey)", "code": "\(code)", "reason": "\(reason)"])
+                        metadata: ["routing_key": "\(message.routingKey)", "code": "\(code)", "reason": "\(reason)"]
+                    )
                 }
                 refused.append(message)
             }
@@ -50,10 +53,20 @@ struct ConfirmedPublishing {
     ///   - payload: the failing message alone, never its whole page.
     ///   - error: what happened, led by its class: `permanent: …`.
     func deadLetter(
-        stage: String, type: String?, payload: [UInt8], messageID: String, received: WireHeaders?, error: String
+        stage: String,
+        type: String?,
+        payload: [UInt8],
+        messageID: String,
+        received: WireHeaders?,
+        error: String
     ) -> OutgoingMessage {
         OutgoingMessage(
-            exchange: context.topology.deadExchange, routingKey: stage, type: type, messageID: messageID,
-            headers: context.headers(keeping: received, error: error), body: payload)
+            exchange: context.topology.deadExchange,
+            routingKey: stage,
+            type: type,
+            messageID: messageID,
+            headers: context.headers(keeping: received, error: error),
+            body: payload
+        )
     }
 }

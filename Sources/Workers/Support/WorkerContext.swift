@@ -15,7 +15,11 @@ package struct WorkerContext: Sendable {
     private let environment: [String: String]
 
     package init(
-        generation: Generation, name: String, logger: Logger, control: ControlChannel, drain: DrainSignal,
+        generation: Generation,
+        name: String,
+        logger: Logger,
+        control: ControlChannel,
+        drain: DrainSignal,
         environment: [String: String]
     ) {
         self.generation = generation
@@ -51,8 +55,10 @@ package struct WorkerContext: Sendable {
     func openStore(url: String? = nil) throws -> any Store {
         try Storage.openStore(
             url ?? secret(pipeline.store.url),
-            schema: StoreSchema(pipeline: pipeline.name, records: pipeline.records), name: "chaffinch \(name)",
-            logger: logger)
+            schema: StoreSchema(pipeline: pipeline.name, records: pipeline.records),
+            name: "chaffinch \(name)",
+            logger: logger
+        )
     }
 
     func publisher() throws -> Publisher {

@@ -38,8 +38,13 @@ package struct WorkerProcess {
             let generation = try GenerationStore(dataFolder: dataFolder).load(generation)
             logger.logLevel = Self.level(generation.pipeline.supervisor.logLevel)
             let context = WorkerContext(
-                generation: generation, name: name, logger: logger, control: control, drain: drain,
-                environment: environment)
+                generation: generation,
+                name: name,
+                logger: logger,
+                control: control,
+                drain: drain,
+                environment: environment
+            )
             let announcing = Task {
                 await drain.wait()
                 if !Task.isCancelled { control.say(.draining) }

@@ -21,7 +21,8 @@ struct CheckCommand: ParsableCommand {
 
             Exits 0 when the files are good (warnings are fine), 1 when they are not, 69 when --connect finds a service
             unavailable.
-            """)
+            """
+    )
 
     @OptionGroup var options: ConfigOption
 
@@ -33,7 +34,10 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         let check = PipelineCheck(
-            path: options.config, environment: ProcessInfo.processInfo.environment, resolvingSecrets: true)
+            path: options.config,
+            environment: ProcessInfo.processInfo.environment,
+            resolvingSecrets: true
+        )
         let connections = connect && !check.hasErrors ? try tryConnections(check) : []
         if json { printJSON(check, connections) } else { printText(check, connections) }
         if check.hasErrors { throw CommandFailure(ExitCode.failed) }
@@ -59,7 +63,8 @@ struct CheckCommand: ParsableCommand {
         func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
         return [
             counted(pipeline.channels.count, "channel"), counted(pipeline.records.count, "record type"),
-            counted(check.ruleFiles.count, "rule file"), counted(pipeline.workers.count { $0.command != nil }, "command"),
+            counted(check.ruleFiles.count, "rule file"),
+            counted(pipeline.workers.count { $0.command != nil }, "command"),
         ].joined(separator: ", ")
     }
 
@@ -133,8 +138,11 @@ struct CheckCommand: ParsableCommand {
             if let url = secrets[pipeline.store.url.variable] {
                 await attempt("store") {
                     let store = try openStore(
-                        url, schema: StoreSchema(pipeline: pipeline.name, records: pipeline.records),
-                        name: "chaffinch check", logger: logger)
+                        url,
+                        schema: StoreSchema(pipeline: pipeline.name, records: pipeline.records),
+                        name: "chaffinch check",
+                        logger: logger
+                    )
                     do {
                         try await store.checkReady()
                     } catch let error as StoreError where error.code == .notSetUp {

@@ -15,7 +15,8 @@ struct ParseCommand: ParsableCommand {
 
             Answers line by line in the order of its input. A line that is no message is reported on standard error and
             passed over; the exit code is then 1. Needs no token, broker or database.
-            """)
+            """
+    )
 
     @OptionGroup var options: ConfigOption
 

@@ -11,7 +11,8 @@ struct SchemaCommand: ParsableCommand {
 
             Name it in the first line of the file:
               # yaml-language-server: $schema=schema/pipeline.schema.json
-            """)
+            """
+    )
 
     enum Subject: String, ExpressibleByArgument, CaseIterable { case pipeline }
 

@@ -19,7 +19,8 @@ struct SetupCommand: ParsableCommand {
               DATABASE_SETUP_URL=postgres://owner@db/chaffinch chaffinch setup
 
             A managed broker runs only under the supervisor; then only the tables are set up here.
-            """)
+            """
+    )
 
     @OptionGroup var options: ConfigOption
 
@@ -44,8 +45,11 @@ struct SetupCommand: ParsableCommand {
             throw CommandFailure(ExitCode.configuration, "store.url is not set")
         }
         let store = try openStore(
-            url, schema: StoreSchema(pipeline: pipeline.name, records: pipeline.records), name: "chaffinch setup",
-            logger: logger)
+            url,
+            schema: StoreSchema(pipeline: pipeline.name, records: pipeline.records),
+            name: "chaffinch setup",
+            logger: logger
+        )
         let report = try await store.setUp()
         await store.close()
         for change in report.applied { Terminal.output(change) }

@@ -12,8 +12,11 @@ struct ConfigOption: ParsableArguments {
     /// - Throws: ``CommandFailure`` with exit code 78.
     func check(resolvingSecrets: Bool, runningExamples: Bool = false) throws -> PipelineCheck {
         let check = PipelineCheck(
-            path: config, environment: ProcessInfo.processInfo.environment, resolvingSecrets: resolvingSecrets,
-            runningExamples: runningExamples)
+            path: config,
+            environment: ProcessInfo.processInfo.environment,
+            resolvingSecrets: resolvingSecrets,
+            runningExamples: runningExamples
+        )
         guard !check.hasErrors else {
             Terminal.error(check.rendered(colour: Terminal.errorHasColour))
             throw CommandFailure(ExitCode.configuration)

@@ -16,7 +16,8 @@ struct StatusCommand: ParsableCommand {
               chaffinch status --live            no output; 0 if the supervisor answers, for health checks
 
             Exits 0 when every worker is ready, 1 when one is not, 69 when no supervisor answers.
-            """)
+            """
+    )
 
     @OptionGroup var options: ConfigOption
 
@@ -49,7 +50,9 @@ struct StatusCommand: ParsableCommand {
 
     private func dataFolder() -> String {
         PipelineCheck(
-            path: options.config, environment: ProcessInfo.processInfo.environment, resolvingSecrets: false,
+            path: options.config,
+            environment: ProcessInfo.processInfo.environment,
+            resolvingSecrets: false,
             runningExamples: false
         ).dataFolder
     }

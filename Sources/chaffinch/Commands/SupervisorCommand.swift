@@ -17,7 +17,8 @@ struct SupervisorCommand: ParsableCommand {
 
             SIGTERM or SIGINT drains the workers and stops; a second one stops at once. Exits 0 after a clean stop, 75
             when it had to be forced, 78 when the files have errors and no earlier generation was accepted.
-            """)
+            """
+    )
 
     @OptionGroup var options: ConfigOption
 
@@ -45,7 +46,10 @@ struct SupervisorCommand: ParsableCommand {
     }
 
     private func specification(
-        _ generation: Generation, _ report: CheckReport, environment: [String: String], executable: String
+        _ generation: Generation,
+        _ report: CheckReport,
+        environment: [String: String],
+        executable: String
     ) throws -> TreeSpecification {
         let pipeline = generation.pipeline
         var secrets = report.secrets
@@ -59,24 +63,36 @@ struct SupervisorCommand: ParsableCommand {
             secrets[pipeline.broker.url.variable] = managed?.url
         }
         let builder = TreeBuilder(
-            pipeline: pipeline, generation: generation.number, secrets: secrets, only: wanted,
-            environment: environment, executable: executable)
+            pipeline: pipeline,
+            generation: generation.number,
+            secrets: secrets,
+            only: wanted,
+            environment: environment,
+            executable: executable
+        )
         let unknown = wanted.subtracting(builder.knownNames)
         guard unknown.isEmpty else {
             throw CommandFailure(
                 ExitCode.usage,
-                "--only names no worker '\(unknown.sorted()[0])'; there are \(builder.knownNames.joined(separator: ", "))")
+                "--only names no worker '\(unknown.sorted()[0])'; there are \(builder.knownNames.joined(separator: ", "))"
+            )
         }
         return TreeSpecification(
-            name: pipeline.name, generation: generation.number, degraded: report.degraded,
-            children: try builder.children(managedBroker: managed), stopTimeout: pipeline.supervisor.stopTimeout,
-            statusSocket: pipeline.dataFolder + "/supervisor.sock", log: Self.logSettings(pipeline.supervisor))
+            name: pipeline.name,
+            generation: generation.number,
+            degraded: report.degraded,
+            children: try builder.children(managedBroker: managed),
+            stopTimeout: pipeline.supervisor.stopTimeout,
+            statusSocket: pipeline.dataFolder + "/supervisor.sock",
+            log: Self.logSettings(pipeline.supervisor)
+        )
     }
 
     private static func logSettings(_ settings: Pipeline.Supervisor) -> LogSettings {
         LogSettings(
             format: LogSettings.Format(rawValue: settings.logFormat.rawValue) ?? .auto,
-            level: LogSettings.Level(rawValue: settings.logLevel.rawValue) ?? .info)
+            level: LogSettings.Level(rawValue: settings.logLevel.rawValue) ?? .info
+        )
     }
 
     private var wanted: Set<String> {
@@ -102,7 +118,10 @@ private struct Checker {
         let report = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationReason == .exit else {
-            throw CommandFailure(ExitCode.internal, "the check of the files was ended by signal \(process.terminationStatus)")
+            throw CommandFailure(
+                ExitCode.internal,
+                "the check of the files was ended by signal \(process.terminationStatus)"
+            )
         }
         guard process.terminationStatus == 0 else { throw CommandFailure(process.terminationStatus) }
         return try JSONDecoder().decode(CheckReport.self, from: report)

@@ -16,7 +16,8 @@ struct TestCommand: ParsableCommand {
 
             Prints one line an example and what differs for a failure. Exits 1 when one fails. Needs no token, broker
             or database.
-            """)
+            """
+    )
 
     @OptionGroup var options: ConfigOption
 
@@ -25,8 +26,11 @@ struct TestCommand: ParsableCommand {
 
     func run() throws {
         let check = PipelineCheck(
-            path: options.config, environment: ProcessInfo.processInfo.environment, resolvingSecrets: false,
-            runningExamples: false)
+            path: options.config,
+            environment: ProcessInfo.processInfo.environment,
+            resolvingSecrets: false,
+            runningExamples: false
+        )
         guard let pipeline = check.pipeline else {
             Terminal.error(check.rendered(colour: Terminal.errorHasColour))
             throw CommandFailure(ExitCode.configuration)
@@ -39,13 +43,18 @@ struct TestCommand: ParsableCommand {
             Terminal.error(diagnostic.rendered(sources: check.sources, colour: Terminal.errorHasColour))
         }
         let compilation = RuleCompiler.compile(
-            chosen, records: pipeline.records, channels: pipeline.channelNames, runningExamples: true)
+            chosen,
+            records: pipeline.records,
+            channels: pipeline.channelNames,
+            runningExamples: true
+        )
         for result in compilation.examples { show(result) }
         let failed = compilation.examples.count { !$0.passed }
         let parsers = Set(compilation.examples.map(\.parser)).count
         Terminal.output(
             "\(compilation.examples.count - failed) passed, \(failed) failed, in \(parsers) "
-                + (parsers == 1 ? "parser" : "parsers"))
+                + (parsers == 1 ? "parser" : "parsers")
+        )
         if failed > 0 || !shownDiagnostics.isEmpty { throw CommandFailure(ExitCode.failed) }
     }
 
@@ -63,7 +72,9 @@ struct TestCommand: ParsableCommand {
         guard !files.isEmpty else { return check.ruleFiles }
         return try files.map { path in
             let wanted = URL(fileURLWithPath: path).standardizedFileURL.path
-            if let known = check.ruleFiles.first(where: { URL(fileURLWithPath: $0.name).standardizedFileURL.path == wanted }) {
+            if let known = check.ruleFiles.first(where: {
+                URL(fileURLWithPath: $0.name).standardizedFileURL.path == wanted
+            }) {
                 return known
             }
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {

@@ -7,8 +7,12 @@ import Workers
 /// Internal: what the supervisor runs.
 struct WorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "worker", abstract: "Runs one role of the tree; the supervisor does this.", shouldDisplay: false,
-        subcommands: [CheckRole.self, TreeRole.self], defaultSubcommand: TreeRole.self)
+        commandName: "worker",
+        abstract: "Runs one role of the tree; the supervisor does this.",
+        shouldDisplay: false,
+        subcommands: [CheckRole.self, TreeRole.self],
+        defaultSubcommand: TreeRole.self
+    )
 
     /// `worker check`: the throw-away process that alone reads the user's files.
     struct CheckRole: ParsableCommand {
@@ -24,8 +28,11 @@ struct WorkerCommand: ParsableCommand {
                 throw CommandFailure(ExitCode.configuration)
             }
             let report = CheckReport(
-                dataFolder: check.dataFolder, generation: acceptance.generation.number, secrets: acceptance.secrets,
-                degraded: acceptance.degraded)
+                dataFolder: check.dataFolder,
+                generation: acceptance.generation.number,
+                secrets: acceptance.secrets,
+                degraded: acceptance.degraded
+            )
             Terminal.output(String(decoding: try JSONEncoder().encode(report), as: UTF8.self))
         }
     }
@@ -43,8 +50,12 @@ struct WorkerCommand: ParsableCommand {
                 throw CommandFailure(ExitCode.usage, "there is no role '\(role)'")
             }
             let process = WorkerProcess(
-                role: role, name: "\(role.rawValue)/\(replica)", dataFolder: data, generation: generation,
-                environment: ProcessInfo.processInfo.environment)
+                role: role,
+                name: "\(role.rawValue)/\(replica)",
+                dataFolder: data,
+                generation: generation,
+                environment: ProcessInfo.processInfo.environment
+            )
             let code = try waiting { await process.run() }
             throw CommandFailure(code)
         }

@@ -52,7 +52,9 @@ struct TreeBuilder {
         var previous = needsBroker ? ["broker"] : []
         var children: [ChildSpecification] = []
         for tier in [[Role.setup], [.store, .deadletter], [.parse], [.fetch]] {
-            let wanted = tier.filter { $0 == .setup || isWanted($0.rawValue) && ($0 != .fetch || !pipeline.channels.isEmpty) }
+            let wanted = tier.filter {
+                $0 == .setup || isWanted($0.rawValue) && ($0 != .fetch || !pipeline.channels.isEmpty)
+            }
             for role in wanted {
                 children.append(roleChild(role, after: previous))
             }
@@ -67,8 +69,11 @@ struct TreeBuilder {
             String(generation),
         ]
         var specification = child(
-            role.rawValue, role == .setup ? .job : .worker, command,
-            baseEnvironment.merging(secrets(of: role)) { _, new in new })
+            role.rawValue,
+            role == .setup ? .job : .worker,
+            command,
+            baseEnvironment.merging(secrets(of: role)) { _, new in new }
+        )
         for name in previous { specification.dependsOn[name] = .ready }
         if role == .setup { specification.startTimeout = .seconds(300) }
         return specification
@@ -90,7 +95,11 @@ struct TreeBuilder {
         try pipeline.workers.compactMap { worker in
             guard let command = worker.command, isWanted(worker.name) else { return nil }
             var specification = child(
-                worker.name, .command, command, try ownEnvironment.merging(values(of: worker)) { _, new in new })
+                worker.name,
+                .command,
+                command,
+                try ownEnvironment.merging(values(of: worker)) { _, new in new }
+            )
             specification.workingDirectory = worker.cwd ?? pipeline.folder
             return specification
         }
@@ -103,7 +112,10 @@ struct TreeBuilder {
 
     /// A child with the settings of its `workers:` entry, if there is one.
     private func child(
-        _ name: String, _ kind: ChildSpecification.Kind, _ command: [String], _ environment: [String: String]
+        _ name: String,
+        _ kind: ChildSpecification.Kind,
+        _ command: [String],
+        _ environment: [String: String]
     ) -> ChildSpecification {
         var specification = ChildSpecification(name: name, command: command, environment: environment, kind: kind)
         guard let worker = pipeline.workers.first(where: { $0.name == name }) else { return specification }
@@ -114,7 +126,8 @@ struct TreeBuilder {
     /// What a built-in role sees: enough to find programs, certificates and proxies, and no variable of the user's own.
     private var baseEnvironment: [String: String] {
         let names: Set = [
-            "PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy",
+            "PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy",
+            "https_proxy",
             "no_proxy", "HTTPS_PROXY", "NO_PROXY", "all_proxy", "ALL_PROXY", "LD_LIBRARY_PATH",
         ]
         return environment.filter { names.contains($0.key) || $0.key.hasPrefix("LC_") }
@@ -154,8 +167,11 @@ extension ChildSpecification {
         if let exits = worker.noRestartExit { noRestartExit = Set(exits.map(Int32.init)) }
         if let settings = worker.backoff {
             backoff = Backoff(
-                initial: settings.initial ?? backoff.initial, factor: settings.factor ?? backoff.factor,
-                maximum: settings.max ?? backoff.maximum, jitter: settings.jitter ?? backoff.jitter)
+                initial: settings.initial ?? backoff.initial,
+                factor: settings.factor ?? backoff.factor,
+                maximum: settings.max ?? backoff.maximum,
+                jitter: settings.jitter ?? backoff.jitter
+            )
             backoffResetAfter = settings.resetAfter ?? backoffResetAfter
         }
         startTimeout = worker.startTimeout ?? startTimeout

@@ -50,7 +50,9 @@ final class Desk {
             parsers: parsers/
             \(extra)
             \(pipeline)
-            """, to: "pipeline.yaml")
+            """,
+            to: "pipeline.yaml"
+        )
     }
 
     func copyRules(_ file: URL) throws {
@@ -62,16 +64,28 @@ final class Desk {
     func start(_ arguments: [String] = []) throws {
         starts += 1
         supervisor = try RunningProgram(
-            Project.binary("chaffinch"), ["supervisor"] + arguments, environment: environment, in: folder.url,
-            logs: folder.url, name: "supervisor-\(starts)")
+            Project.binary("chaffinch"),
+            ["supervisor"] + arguments,
+            environment: environment,
+            in: folder.url,
+            logs: folder.url,
+            name: "supervisor-\(starts)"
+        )
     }
 
     @discardableResult
     func stop() async -> Int32 { await supervisor?.stop() ?? -1 }
 
-    func run(_ arguments: [String], input: String? = nil) async throws -> (exitCode: Int32, output: String, errors: String) {
+    func run(_ arguments: [String], input: String? = nil) async throws -> (
+        exitCode: Int32, output: String, errors: String
+    ) {
         try await RunningProgram.run(
-            Project.binary("chaffinch"), arguments, environment: environment, input: input, in: folder.url)
+            Project.binary("chaffinch"),
+            arguments,
+            environment: environment,
+            input: input,
+            in: folder.url
+        )
     }
 
     /// The status as JSON; `nil` while no supervisor answers.
@@ -100,7 +114,11 @@ final class Desk {
     func rows(_ sql: String) async throws -> [[String?]] {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let store = try openStore(
-            databaseURL, schema: StoreSchema(pipeline: name, records: []), name: "test", logger: logger)
+            databaseURL,
+            schema: StoreSchema(pipeline: name, records: []),
+            name: "test",
+            logger: logger
+        )
         do {
             let result = try await store.rows(sql).rows
             await store.close()

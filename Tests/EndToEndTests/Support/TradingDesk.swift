@@ -28,14 +28,17 @@ enum TradingDesk {
     static let rules = Project.root.appending(path: "parsers/trading-signals.yaml")
 
     static func channels(_ ids: [String]) -> String {
-        "channels:\n" + ids.enumerated().map { "  - { name: channel-\($0 + 1), id: \"\($1)\", since: 2024-01-01 }\n" }.joined()
+        "channels:\n"
+            + ids.enumerated().map { "  - { name: channel-\($0 + 1), id: \"\($1)\", since: 2024-01-01 }\n" }.joined()
     }
 
     /// The ids of the channels in a recording.
     static func channelIDs(in recording: URL) throws -> [String] {
         var ids: [String] = []
         let text = try String(contentsOf: recording, encoding: .utf8)
-        for match in text.matches(of: /"channel_id":"(\d+)"/) where !ids.contains(String(match.1)) { ids.append(String(match.1)) }
+        for match in text.matches(of: /"channel_id":"(\d+)"/) where !ids.contains(String(match.1)) {
+            ids.append(String(match.1))
+        }
         return ids
     }
 }

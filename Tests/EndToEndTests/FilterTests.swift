@@ -1,0 +1,65 @@
+import Foundation
+import Model
+import TestSupport
+import Testing
+
+/// Commands that need no server.
+@Suite struct FilterTests {
+    private static let messages = [
+        #"{"id":"1","channel_id":"2","type":0,"timestamp":"2024-12-09T22:25:37Z","content":"$BTC long\nEntry: 68.5k\nSL: 67,000.50"}"#,
+        "not json",
+        #"{"id":"2","channel_id":"2","type":0,"timestamp":"2024-12-09T22:25:38Z","content":"I am going long here"}"#,
+    ]
+
+    private func run(
+        _ arguments: [String],
+        input: String? = nil
+    ) async throws -> (exitCode: Int32, output: String, errors: String) {
+        try await RunningProgram.run(Project.binary("chaffinch"), arguments, input: input, in: Project.root)
+    }
+
+    @Test func parseAnswersLineByLineWithoutAToken() async throws {
+        let result = try await run(["parse"], input: Self.messages.joined(separator: "\n"))
+        #expect(result.exitCode == 1)
+        #expect(result.errors.contains("standard input:2: not valid JSON"))
+        let lines = try result.output.split(separator: "\n").map { try JSONDocument(String($0)).root }
+        #expect(lines.map { $0["outcome"]?.string } == ["parsed", "unmatched"])
+        let message = try #require(lines[0]["message"])
+        #expect(String(decoding: message.raw, as: UTF8.self) == Self.messages[0])
+        var records = try #require(lines[0]["records"]).elements
+        let record = try #require(records.next())
+        #expect(record["fields"]?["entry_price"]?.numberLiteral == "68500")
+        var stops = try #require(record["lists"]?["trading_stops"]).elements
+        #expect(stops.next()?["price"]?.numberLiteral == "67000.5")
+    }
+
+    @Test func testRunsTheExamplesOfTheShippedRules() async throws {
+        let all = try await run(["test"])
+        #expect(all.exitCode == 0, "\(all.output)")
+        #expect(all.output.contains("ok   parsers/trading-signals.yaml:"))
+        #expect(all.output.contains(" passed, 0 failed"))
+        let folder = try TemporaryFolder()
+        let rules = try String(contentsOf: TradingDesk.rules, encoding: .utf8)
+        try folder.write(rules.replacing("entry_price: 42.08", with: "entry_price: 42.09"), to: "wrong.yaml")
+        let wrong = try await run(["test", folder.url.appending(path: "wrong.yaml").path])
+        #expect(wrong.exitCode == 1)
+        #expect(wrong.output.contains("FAIL"))
+        #expect(wrong.output.contains("42.09") && wrong.output.contains("42.08"))
+    }
+
+    @Test func usageErrorsExit64AndHelpExits0() async throws {
+        #expect(try await run(["no-such-command"]).exitCode == 64)
+        #expect(try await run(["check", "--no-such-option"]).exitCode == 64)
+        let help = try await run(["help", "supervisor"])
+        #expect(help.exitCode == 0)
+        #expect(help.output.contains("chaffinch supervisor --only fetch,parse"))
+        #expect(try await run(["schema", "pipeline"]).output.contains("\"$schema\""))
+    }
+
+    @Test func noSupervisorIs69() async throws {
+        let folder = try TemporaryFolder()
+        #expect(try await run(["status", "--data", folder.url.path]).exitCode == 69)
+        let live = try await run(["status", "--live", "--data", folder.url.path])
+        #expect(live.exitCode == 69 && live.output.isEmpty && live.errors.isEmpty)
+    }
+}

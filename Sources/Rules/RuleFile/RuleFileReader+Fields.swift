@@ -74,9 +74,14 @@ extension RuleFileReader {
         let value = map.optional("value")
         let mapping = map.optional("map")
         let decimal = map.optional("decimal")
+        let remove = map.optional("remove")
+        let letterCase = map.optional("case")
         map.finish(&diagnostics)
         if let value {
-            for (key, other) in [("match", match), ("map", mapping), ("decimal", decimal)] {
+            let others = [
+                ("match", match), ("map", mapping), ("decimal", decimal), ("remove", remove), ("case", letterCase),
+            ]
+            for (key, other) in others {
                 if let other { diagnostics.error("a constant 'value' stands alone, without '\(key)'", at: other) }
             }
             return ConstantReader.read(value, as: field, &diagnostics).map { .constant($0) }
@@ -89,6 +94,7 @@ extension RuleFileReader {
             mapping,
             of: field,
             for: ValueReader(field: field, numbers: readDecimal(decimal, default: numbers))
+                .with(edit: .read(remove: remove, letterCase: letterCase, of: field.name, &diagnostics))
         )
         guard let pattern = patterns.compile(match, &diagnostics) else { return nil }
         let names = pattern.groupNames.filter { !$0.hasPrefix("_") }

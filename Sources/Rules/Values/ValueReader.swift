@@ -8,7 +8,8 @@ package struct ValueReader: Sendable {
     private let values: [String]
     private let spellings: [String: String]
     /// What `map:` makes of a text, already typed; the keys are small letters.
-    private let mapping: [String: FieldValue]
+    private var mapping: [String: FieldValue]
+    private var edit = CaptureEdit()
 
     /// Why a text gave no value.
     package struct Problem: Error, Equatable, CustomStringConvertible {
@@ -23,17 +24,18 @@ package struct ValueReader: Sendable {
         mapping = [:]
     }
 
-    private init(_ other: ValueReader, mapping: [String: FieldValue]) {
-        kind = other.kind
-        numbers = other.numbers
-        values = other.values
-        spellings = other.spellings
-        self.mapping = mapping
-    }
-
     /// The same reader with a `map:`, whose keys compare without case.
     func with(mapping: [String: FieldValue]) -> ValueReader {
-        ValueReader(self, mapping: mapping.reduce(into: [:]) { $0[$1.key.lowercased()] = $1.value })
+        var copy = self
+        copy.mapping = mapping.reduce(into: [:]) { $0[$1.key.lowercased()] = $1.value }
+        return copy
+    }
+
+    /// The same reader with `remove:` and `case:`.
+    func with(edit: CaptureEdit) -> ValueReader {
+        var copy = self
+        copy.edit = edit
+        return copy
     }
 
     /// Reads what was captured at `range` of a text, which is valid UTF-8; white space around it does not count. `nil`
@@ -45,7 +47,9 @@ package struct ValueReader: Sendable {
         let trimmed = text[range].trimmed
         guard !trimmed.isEmpty else { return nil }
         let captured = UnsafeBufferPointer(rebasing: trimmed)
-        if !mapping.isEmpty, let mapped = mapping[String(decoding: captured, as: UTF8.self).lowercased()] {
+        if edit.isNothing, !mapping.isEmpty,
+            let mapped = mapping[String(decoding: captured, as: UTF8.self).lowercased()]
+        {
             return mapped
         }
         if kind == .decimal || kind == .integer {
@@ -54,11 +58,15 @@ package struct ValueReader: Sendable {
                 throw Problem(description: "'\(String(decoding: captured, as: UTF8.self))' is cut out of '\(longer)'")
             }
         }
+        if !edit.isNothing {
+            guard let edited = edit.apply(to: String(decoding: captured, as: UTF8.self)) else { return nil }
+            return try read(edited)
+        }
         if kind == .decimal, let value = numbers.read(captured) { return .decimal(value) }
         return try convert(String(decoding: captured, as: UTF8.self))
     }
 
-    /// Reads a text that is already trimmed and not empty.
+    /// Reads a text that is already trimmed, edited and not empty.
     package func read(_ text: String) throws(Problem) -> FieldValue {
         if !mapping.isEmpty, let mapped = mapping[text.lowercased()] { return mapped }
         return try convert(text)

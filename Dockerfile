@@ -3,7 +3,8 @@
 
 FROM swift:6.3-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        libcurl4-openssl-dev libpcre2-dev libpq-dev librabbitmq-dev libsimdjson-dev libsqlite3-dev libyaml-dev pkg-config \
+        libcurl4-openssl-dev libpcre2-dev libpq-dev librabbitmq-dev libsimdjson-dev libsqlite3-dev libvectorscan-dev libyaml-dev \
+        pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Package.swift ./
@@ -14,7 +15,8 @@ RUN swift build --configuration release --product chaffinch --static-swift-stdli
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        ca-certificates libcurl4 libpcre2-8-0 libpq5 librabbitmq4 libsimdjson14 libsqlite3-0 libstdc++6 libyaml-0-2 \
+        ca-certificates libcurl4 libpcre2-8-0 libpq5 librabbitmq4 libsimdjson14 libsqlite3-0 libstdc++6 libvectorscan5 \
+        libyaml-0-2 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /chaffinch --no-create-home chaffinch \
     && install -d -o chaffinch -g chaffinch -m 0700 /chaffinch/data

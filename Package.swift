@@ -32,6 +32,7 @@ let package = Package(
         // The C libraries: one system-library target each, each imported by exactly one Swift target.
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "CVectorscan", pkgConfig: "libhs", providers: [.apt(["libvectorscan-dev"])]),
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -47,7 +48,7 @@ let package = Package(
         // The libraries: every arrow points toward Model.
         .target(name: "Model", dependencies: ["CSimdJSON"], swiftSettings: settings),
         .target(name: "PipelineFile", dependencies: ["Model", "CYAML"], swiftSettings: settings),
-        .target(name: "Rules", dependencies: ["Model", "PipelineFile", "CPCRE2"], swiftSettings: settings),
+        .target(name: "Rules", dependencies: ["Model", "PipelineFile", "CPCRE2", "CVectorscan"], swiftSettings: settings),
         .target(name: "Messaging", dependencies: ["Model", "CRabbitMQ", log], swiftSettings: settings),
         .target(
             name: "Storage",

@@ -22,7 +22,8 @@ fail() {
 
 # The libraries to build with, and the servers and tools to run with.
 _build_packages=(
-    librabbitmq-dev libpq-dev libcurl4-openssl-dev libyaml-dev libpcre2-dev libsimdjson-dev libsqlite3-dev pkg-config
+    librabbitmq-dev libpq-dev libcurl4-openssl-dev libyaml-dev libpcre2-dev libvectorscan-dev libsimdjson-dev
+    libsqlite3-dev pkg-config
 )
 _run_packages=(rabbitmq-server postgresql sqlite3 curl ca-certificates procps)
 

@@ -51,8 +51,8 @@ struct ConflictFinder {
                 first.channels.overlaps(second.channels)
             else { return false }
             let steps = second.normalization
-            var text = texts[steps] ?? Normalizer(steps).normalize(example.text)
-            let isAdmitted = second.gate?.admits(text.folded) ?? true
+            let text = texts[steps] ?? Normalizer(steps).normalize(example.text)
+            let isAdmitted = parsers[other].gate?.admits(text.searchable) ?? true
             texts[steps] = text
             guard isAdmitted, case .records = parsers[other].parse(text.bytes) else { return false }
             return true

@@ -40,7 +40,8 @@ struct LoadedRule {
             status: head.status,
             engine: head.engine,
             file: file,
-            version: ""
+            version: "",
+            gate: head.gate.map { .given($0.literals) } ?? .none
         )
     }
 

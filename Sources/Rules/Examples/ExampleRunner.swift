@@ -55,8 +55,8 @@ package struct ExampleResult: Sendable, Equatable {
 /// Runs an example on the rule whose file it stands in.
 enum ExampleRunner {
     static func run(_ example: RuleExample, on parser: RuleParser) -> ExampleResult {
-        var text = Normalizer(parser.head.normalization).normalize(example.text)
-        let isShutOut = parser.head.gate.map { !$0.admits(text.folded) } ?? false
+        let text = Normalizer(parser.head.normalization).normalize(example.text)
+        let isShutOut = parser.head.gate.map { !$0.admits(text.searchable) } ?? false
         let verdict = isShutOut ? Verdict.notTaken : parser.parse(text.bytes)
         let type = parser.head.record
         let (expected, got): ([String], [String])

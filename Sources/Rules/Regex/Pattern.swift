@@ -22,6 +22,7 @@ final class Pattern {
     private let offsets: UnsafeMutablePointer<Int>
     private let groupNumbers: [String: [Int]]
     private let limits: MatchLimits
+    private var isTranslated = false
 
     /// - Throws: ``PatternError`` with the place inside `source`.
     init(_ source: String, limits: MatchLimits) throws(PatternError) {
@@ -29,8 +30,6 @@ final class Pattern {
         guard let matchData = pcre2_match_data_create_from_pattern_8(code, nil),
             let offsets = pcre2_get_ovector_pointer_8(matchData)
         else { fatalError("PCRE2: out of memory") }
-        // Where the system forbids executable memory the interpreter serves instead: slower, with the same results.
-        _ = pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE)
         self.source = source
         self.code = code
         self.matchData = matchData
@@ -54,6 +53,7 @@ final class Pattern {
     /// Looks for the first match at `start` or after it. `subject` must be valid UTF-8 and `start` the start of a
     /// character. After `matched` the ranges are read with ``range(of:)``.
     func match(_ subject: UnsafeBufferPointer<UInt8>, from start: Int = 0) -> Outcome {
+        if !isTranslated { translate() }
         let result = withUnsafePointer(to: 0) { empty in
             // PCRE2 wants an address even for no bytes at all.
             let address = subject.baseAddress ?? UnsafeRawPointer(empty).assumingMemoryBound(to: UInt8.self)
@@ -74,6 +74,13 @@ final class Pattern {
             return .limitHit
         default: return .broken(code: Int(result))
         }
+    }
+
+    /// To machine code, at the first match: of a thousand rules most wait long for theirs. Where the system forbids
+    /// executable memory the interpreter serves instead: slower, with the same results.
+    private func translate() {
+        isTranslated = true
+        _ = pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE)
     }
 
     /// Where the whole of the last match stands in the subject.

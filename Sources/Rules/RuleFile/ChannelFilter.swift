@@ -23,6 +23,11 @@ enum ChannelFilter: Equatable {
         }
     }
 
+    func union(_ other: ChannelFilter) -> ChannelFilter {
+        guard case .only(let left) = self, case .only(let right) = other else { return .all }
+        return .only(left.union(right))
+    }
+
     /// Whether some channel could be admitted by both.
     func overlaps(_ other: ChannelFilter) -> Bool {
         switch (self, other) {

@@ -1,17 +1,17 @@
 /// Literals of which one must occur in a text before any pattern is tried on it. Case does not count.
 ///
-/// One pass over a text for the gates of all rules can stand in its place: it too answers, for a folded text, which
-/// gates are open.
+/// ``CandidateIndex`` asks for the gates of all rules at once; this answers for one.
 struct LiteralGate {
     let literals: [String]
-    private let folded: [[UInt8]]
+    /// As ``NormalizedText/fold(_:)`` makes them.
+    let folded: [[UInt8]]
 
     init(_ literals: [String]) {
         self.literals = literals
         folded = literals.map { NormalizedText.fold(Array($0.utf8)) }
     }
 
-    /// `text` is ``NormalizedText/folded``.
+    /// `text` is ``NormalizedText/searchable``.
     func admits(_ text: [UInt8]) -> Bool {
         text.withUnsafeBufferPointer { text in
             folded.contains { literal in literal.withUnsafeBufferPointer { Self.contains(text, $0) } }
@@ -26,9 +26,9 @@ struct LiteralGate {
         var start = 0
         let last = text.count - literal.count
         while start <= last {
-            if text[start] == first {
+            if text[start].asciiLowercased == first {
                 var length = 1
-                while length < literal.count && text[start + length] == literal[length] { length += 1 }
+                while length < literal.count && text[start + length].asciiLowercased == literal[length] { length += 1 }
                 if length == literal.count { return true }
             }
             start += 1

@@ -9,6 +9,18 @@ package struct ParserSummary: Sendable, Equatable {
     package var file: String
     /// The content hash stored with every record.
     package var version: String
+    /// What keeps the rule from being tried on every message.
+    package var gate: Gate
+
+    /// Where a rule's gate comes from.
+    package enum Gate: Sendable, Equatable {
+        /// `gate:` of the file.
+        case given([String])
+        /// From the patterns of its required fields, of which none matches without one of these.
+        case derived([String])
+        /// Neither: every message of its channels is tried.
+        case none
+    }
 }
 
 /// What a rule has done since its rule set was built.

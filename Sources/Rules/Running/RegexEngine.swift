@@ -69,6 +69,23 @@ final class RegexEngine {
         return ofFields + lists.flatMap { rule in rule.entries.map { (rule.name, $0.pattern) } }
     }
 
+    /// Literals of which one must occur in every text this engine takes; `nil` when none is certain. A text without
+    /// them lacks a required field.
+    var requiredLiterals: [String]? {
+        RequiredLiterals.best(of: required.compactMap(Self.requiredLiterals))
+    }
+
+    private static func requiredLiterals(_ rule: FieldRule) -> [String]? {
+        var literals: [String] = []
+        for source in rule.sources {
+            guard case .pattern(let pattern, _, _) = source, let more = RequiredLiterals.of(pattern.source) else {
+                return nil
+            }
+            literals += more
+        }
+        return literals.isEmpty || literals.count > RequiredLiterals.mostAlternatives ? nil : literals
+    }
+
     func extract(_ text: UnsafeBufferPointer<UInt8>) -> Extraction {
         var draft = RecordDraft(type)
         var spans: [Range<Int>] = []

@@ -6,6 +6,8 @@ final class RuleParser {
     /// The file's name as diagnostics show it.
     let file: String
     let version: String
+    /// The file's own, or one derived from what it requires; `nil` when the rule must be tried on every text.
+    let gate: LiteralGate?
     private let engine: RegexEngine
     private let split: Pattern?
     private let cover: Pattern?
@@ -31,6 +33,7 @@ final class RuleParser {
         self.split = split
         self.cover = cover
         checks = head.checks + recordChecks
+        gate = head.gate ?? engine.requiredLiterals.map { LiteralGate($0) }
     }
 
     /// Every pattern with the name of its step.

@@ -8,9 +8,9 @@ package final class RuleSet {
     /// Longer texts are tried on no rule. Discord's own limits, embeds included, stay far below.
     package static let longestText = 64 * 1024
 
-    /// By priority, then by file name.
-    private let live: [RuleParser]
-    private let shadows: [RuleParser]
+    /// The shadows first, since every message runs through them; then the live rules by priority and file name.
+    private let ordered: [RuleParser]
+    private let index: CandidateIndex
     /// In the order of the files; those that are off are among them.
     package let parsers: [ParserSummary]
     /// Messages whose text was longer than ``longestText``.
@@ -21,9 +21,8 @@ package final class RuleSet {
     private var texts: [NormalizedText?]
 
     init(_ parsers: [RuleParser], others: [ParserSummary] = []) {
-        let ordered = parsers.sorted { ($0.head.priority, $0.file) < ($1.head.priority, $1.file) }
-        live = ordered.filter { $0.head.status == .live }
-        shadows = ordered.filter { $0.head.status == .shadow }
+        let sorted = parsers.sorted { ($0.head.priority, $0.file) < ($1.head.priority, $1.file) }
+        ordered = sorted.filter { $0.head.status == .shadow } + sorted.filter { $0.head.status == .live }
         self.parsers = (parsers.map(\.summary) + others).sorted { $0.file < $1.file }
         let steps = Set(parsers.map(\.head.normalization)).sorted { $0.rawValue < $1.rawValue }
         normalizers = steps.map { Normalizer($0) }
@@ -33,11 +32,12 @@ package final class RuleSet {
             parser.textSlot = input * steps.count + normalizer
         }
         texts = Array(repeating: nil, count: RuleInput.allCases.count * steps.count)
+        index = CandidateIndex(ordered)
     }
 
     /// What each rule has done so far, by its id.
     package var counts: [String: ParserCounts] {
-        (live + shadows).reduce(into: [:]) { $0[$1.head.id] = $1.counts }
+        ordered.reduce(into: [:]) { $0[$1.head.id] = $1.counts }
     }
 
     /// The rules that ran into a limit, and how often.
@@ -55,10 +55,13 @@ package final class RuleSet {
             return ParsedMessage(message: message, outcome: .unmatched)
         }
         for index in texts.indices { texts[index] = nil }
-        for parser in shadows { _ = run(parser, message) }
         var failure: (parser: RuleParser, step: StepFailure)?
-        for parser in live {
-            switch run(parser, message) {
+        for place in index.candidates(in: message.channelID, text: { text($0, of: message) }) {
+            let parser = ordered[place]
+            let verdict = parser.parse(text(parser.textSlot, of: message).bytes)
+            parser.counts.add(verdict)
+            if parser.head.status == .shadow { continue }
+            switch verdict {
             case .notTaken, .abandoned: continue
             case .failed(let step): if failure == nil { failure = (parser, step) }
             case .records(let drafts):
@@ -83,16 +86,12 @@ package final class RuleSet {
         )
     }
 
-    private func run(_ parser: RuleParser, _ message: Message) -> Verdict {
-        guard parser.head.channels.admits(message.channelID) else { return .notTaken }
-        let slot = parser.textSlot
-        if texts[slot] == nil {
-            texts[slot] = normalizers[slot % normalizers.count].normalize(parser.head.input.text(of: message))
-        }
-        if let gate = parser.head.gate, !gate.admits(texts[slot]!.folded) { return .notTaken }
-        let verdict = parser.parse(texts[slot]!.bytes)
-        parser.counts.add(verdict)
-        return verdict
+    private func text(_ slot: Int, of message: Message) -> NormalizedText {
+        if let text = texts[slot] { return text }
+        let input = RuleInput.allCases[slot / normalizers.count]
+        let text = normalizers[slot % normalizers.count].normalize(input.text(of: message))
+        texts[slot] = text
+        return text
     }
 }
 
@@ -117,7 +116,8 @@ extension RuleParser {
             status: head.status,
             engine: head.engine,
             file: file,
-            version: version
+            version: version,
+            gate: head.gate.map { .given($0.literals) } ?? gate.map { .derived($0.literals) } ?? .none
         )
     }
 }

@@ -26,11 +26,10 @@ import Testing
         #expect(lines.map { $0["outcome"]?.string } == ["parsed", "unmatched"])
         let message = try #require(lines[0]["message"])
         #expect(String(decoding: message.raw, as: UTF8.self) == Self.messages[0])
-        var records = try #require(lines[0]["records"]).elements
-        let record = try #require(records.next())
+        let record = try #require(lines[0]["records"]?.elements.map { $0 }.first)
         #expect(record["fields"]?["entry_price"]?.numberLiteral == "68500")
-        var stops = try #require(record["lists"]?["trading_stops"]).elements
-        #expect(stops.next()?["price"]?.numberLiteral == "67000.5")
+        let stop = record["lists"]?["trading_stops"]?.elements.map { $0 }.first
+        #expect(stop?["price"]?.numberLiteral == "67000.5")
     }
 
     @Test func testRunsTheExamplesOfTheShippedRules() async throws {

@@ -67,7 +67,7 @@ import Testing
         #expect(result.exitCode == 1)
         #expect(result.errors.contains("pipeline.yaml:4:1: unknown key 'chanels'; did you mean 'channels'?\n"))
         #expect(result.errors.contains("    chanels: [{ name: a, id: \"1\" }]\n    ^\n"))
-        #expect(result.errors.contains("pipeline.yaml:5:43: "))
+        #expect(result.errors.contains("pipeline.yaml:5:44: "))
         #expect(result.errors.hasSuffix("2 errors; nothing would start\n"))
     }
 

@@ -3,12 +3,14 @@ import Synchronization
 
 /// A program started by a test. What it prints goes to files, so that nothing it does can block it; its end can be
 /// awaited.
-package final class RunningProgram: @unchecked Sendable {
-    // `Process` is used from one test at a time; what its callback touches is in `ending`.
-    private let process = Process()
-    private let ending = Ending()
+///
+/// It is started by posix_spawn and awaited by waitpid: Foundation's `Process` lets a child inherit the blocked signals
+/// of the task's thread, and takes a program for running as long as anything it left behind does.
+package final class RunningProgram: Sendable {
+    package let pid: Int32
     package let outputFile: URL
     package let errorFile: URL
+    private let ending = Ending()
 
     private final class Ending: Sendable {
         private struct State {
@@ -44,45 +46,67 @@ package final class RunningProgram: @unchecked Sendable {
     ///   - environment: complete; nothing is inherited but `PATH` and `HOME`.
     ///   - logs: the folder for what it prints.
     package init(
-        _ program: String,
-        _ arguments: [String],
-        environment: [String: String] = [:],
-        in folder: URL? = nil,
-        logs: URL,
+        _ program: String, _ arguments: [String], environment: [String: String] = [:], in folder: URL? = nil, logs: URL,
         name: String
     ) throws {
         outputFile = logs.appending(path: "\(name).out")
         errorFile = logs.appending(path: "\(name).err")
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
         let inherited = ProcessInfo.processInfo.environment.filter {
             ["PATH", "HOME", "LD_LIBRARY_PATH"].contains($0.key)
         }
-        process.environment = inherited.merging(environment) { _, new in new }
-        process.currentDirectoryURL = folder
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try Self.file(outputFile)
-        process.standardError = try Self.file(errorFile)
-        process.terminationHandler = { [ending] process in
-            let status = process.terminationStatus
-            ending.finish(process.terminationReason == .exit ? status : 128 + status)
+        let variables = inherited.merging(environment) { _, new in new }.map { "\($0.key)=\($0.value)" }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        let created = O_WRONLY | O_CREAT | O_TRUNC
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, outputFile.path, created, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, errorFile.path, created, 0o600)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        var all = sigset_t()
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        // The shell changes the folder and becomes the program, under the same pid.
+        let entering = folder.map { ["/bin/sh", "-c", #"cd "$0" && exec "$@""#, $0.path] } ?? []
+        let words = entering + [program] + arguments
+        var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        var envp: [UnsafeMutablePointer<CChar>?] = variables.map { strdup($0) } + [nil]
+        defer { for pointer in argv + envp { free(pointer) } }
+        var pid: pid_t = 0
+        let failure = posix_spawn(&pid, words[0], &actions, &attributes, &argv, &envp)
+        guard failure == 0 else {
+            throw TimedOut(what: "\(program) cannot be started: \(String(cString: strerror(failure)))")
         }
-        try Self.launch(process)
+        self.pid = pid
+        Self.reap(pid, ending)
+    }
+
+    private static func reap(_ pid: Int32, _ ending: Ending) {
+        let thread = Thread {
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+            let signal = status & 0x7f
+            ending.finish(signal == 0 ? (status >> 8) & 0xff : 128 + signal)
+        }
+        thread.start()
     }
 
     deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        if isRunning { kill(pid, SIGKILL) }
     }
 
-    package var pid: Int32 { process.processIdentifier }
     package var isRunning: Bool { ending.status == nil }
     package func send(_ signal: Int32) { kill(pid, signal) }
 
     /// The exit code, or 128 and the signal's number; waits for the end.
     @discardableResult
-    package func exitCode() async -> Int32 {
-        await ending.wait()
-    }
+    package func exitCode() async -> Int32 { await ending.wait() }
 
     /// Ends it politely and returns its exit code.
     @discardableResult
@@ -127,28 +151,6 @@ package final class RunningProgram: @unchecked Sendable {
             name: "program"
         )
         return (await running.exitCode(), running.output, running.errors)
-    }
-
-    /// A child inherits what its parent's thread blocks, and threads that run tasks block SIGTERM; so it is started
-    /// from a thread of its own that blocks nothing.
-    private static func launch(_ process: Process) throws {
-        let done = DispatchSemaphore(value: 0)
-        let failure = Mutex<(any Error)?>(nil)
-        let thread = Thread {
-            var none = sigset_t()
-            sigemptyset(&none)
-            pthread_sigmask(SIG_SETMASK, &none, nil)
-            do { try process.run() } catch { failure.withLock { $0 = error } }
-            done.signal()
-        }
-        thread.start()
-        done.wait()
-        if let error = failure.withLock({ $0 }) { throw error }
-    }
-
-    private static func file(_ url: URL) throws -> FileHandle {
-        _ = FileManager.default.createFile(atPath: url.path, contents: nil)
-        return try FileHandle(forWritingTo: url)
     }
 }
 

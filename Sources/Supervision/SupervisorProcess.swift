@@ -19,6 +19,7 @@ package final class SupervisorProcess {
     private var processes: [ReplicaID: ChildProcess] = [:]
     private var probes = ProbeRunner()
     private var observations: [ReplicaID: ReplicaObservation] = [:]
+    private var lateness = Lateness()
     private var exitCode: Int32?
 
     /// ``Signals/prepare()`` must have been called at the start of the process, and the data folder locked.
@@ -74,7 +75,7 @@ package final class SupervisorProcess {
         // What the stop has left of its budget, within reason.
         let left = machine.treeStop.map { $0.deadline - Clock.monotonic } ?? .seconds(2)
         let killed = AdoptedProcesses.endAll(
-            within: max(.milliseconds(300), min(left, .seconds(2))),
+            within: max(.milliseconds(300), min(left, .seconds(4))),
             signals: signals
         )
         if killed {
@@ -100,7 +101,10 @@ package final class SupervisorProcess {
         }
         polled += connecting.map(\.entry)
         polled += status.polled
-        guard poll(&polled, nfds_t(polled.count), waitLimit) >= 0 || errno == EINTR else { return }
+        let before = Clock.monotonic
+        let limit = waitLimit
+        guard poll(&polled, nfds_t(polled.count), limit) >= 0 || errno == EINTR else { return }
+        if lateness.turn(waitedFrom: before, atMost: limit, until: Clock.monotonic) { handle(.heldUp) }
 
         for (index, id) in controls.enumerated() where polled[1 + index].revents != 0 { hear(id) }
         let firstProbe = 1 + controls.count
@@ -217,6 +221,7 @@ package final class SupervisorProcess {
         case .spawn(let id): return spawn(id)
         case .send(let id, let message): processes[id]?.control.send(message)
         case .signalGroup(let id, let signal): processes[id]?.signalGroup(signal)
+        case .signalLeader(let id, let signal): processes[id]?.signalLeader(signal)
         case .probe(let id):
             guard let child = children[id.child] else { return nil }
             return probes.begin(id, of: child, at: Clock.monotonic).map { .probed($0.id, healthy: $0.healthy) }
@@ -242,13 +247,22 @@ package final class SupervisorProcess {
     // MARK: Status
 
     private func answer(_ request: [UInt8]) -> [UInt8] {
-        guard let document = try? JSONDocument(request), let type = document.root["type"]?.string else {
-            return Self.refusal("a request is a JSON object with a type")
+        switch OperatorRequest(request) {
+        case .status: return report().json
+        case .restart(let worker): return act(on: worker) { .restartRequested($0) }
+        case .reset(let worker): return act(on: worker) { .resetRequested($0) }
+        case .refused(let reason): return OperatorRequest.refusal(reason)
         }
-        switch type {
-        case "status": return report().json
-        default: return Self.refusal("unknown request '\(type)'")
-        }
+    }
+
+    private func act(on worker: String, _ event: ([ReplicaID]) -> TreeEvent) -> [UInt8] {
+        guard machine.treeStop == nil else { return OperatorRequest.refusal("the tree is stopping") }
+        let ids = machine.replicas.map(\.id).filter { $0.child == worker || $0.description == worker }
+        guard !ids.isEmpty else { return OperatorRequest.refusal("there is no worker '\(worker)'") }
+        // As they were before: whoever asked must tell the next incarnation from this one.
+        let answer = OperatorRequest.acceptance(ids.compactMap { machine.replica($0) })
+        handle(event(ids))
+        return answer
     }
 
     private func report() -> StatusReport {
@@ -268,13 +282,8 @@ package final class SupervisorProcess {
             observations: seen,
             pid: getpid(),
             droppedLogLines: sink.dropped,
-            now: Clock.monotonic
+            now: Clock.monotonic,
+            wall: Clock.wall
         )
-    }
-
-    private static func refusal(_ reason: String) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.object { $0.member("error", reason) }
-        return writer.bytes
     }
 }

@@ -41,7 +41,7 @@ struct ChaffinchCommand: ParsableCommand {
         version: Chaffinch.version,
         subcommands: [
             SupervisorCommand.self, CheckCommand.self, TestCommand.self, ParseCommand.self, SetupCommand.self,
-            StatusCommand.self, SchemaCommand.self, WorkerCommand.self,
+            StatusCommand.self, RestartCommand.self, ResetCommand.self, SchemaCommand.self, WorkerCommand.self,
         ]
     )
 }

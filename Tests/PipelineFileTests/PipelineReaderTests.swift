@@ -100,10 +100,7 @@ import Testing
                 "pipeline.yaml:12:85: warning: threads are not read yet; only the channel itself is",
                 "pipeline.yaml:12:102: warning: deletions are not followed yet; deleted messages are kept",
                 "pipeline.yaml:30:12: warning: the last resort is not built yet; no message is sent to OpenAI",
-                "pipeline.yaml:43:5: warning: 'breaker' is not built yet and has no effect",
-                "pipeline.yaml:47:5: warning: 'heartbeat' is not built yet and has no effect",
                 "pipeline.yaml:54:5: warning: 'consumes' is not built yet; the command gets no messages",
-                "pipeline.yaml:58:5: warning: 'breaker' is not built yet and has no effect",
                 "pipeline.yaml:64:20: warning: the console is not built yet; see 'chaffinch status'",
             ]
         )

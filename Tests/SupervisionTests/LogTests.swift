@@ -7,7 +7,7 @@ import Testing
     private func lines(_ chunks: [String], maximum: Int, _ overflow: LineSplitter.Overflow) -> ([String], Int) {
         var splitter = LineSplitter(maximum: maximum, overflow: overflow)
         var lines: [String] = []
-        for chunk in chunks { splitter.append(chunk.utf8) { lines.append(String(decoding: $0, as: UTF8.self)) } }
+        for chunk in chunks { splitter.append(Array(chunk.utf8)) { lines.append(String(decoding: $0, as: UTF8.self)) } }
         splitter.finish { lines.append(String(decoding: $0, as: UTF8.self)) }
         return (lines, splitter.discarded)
     }

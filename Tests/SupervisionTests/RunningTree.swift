@@ -176,6 +176,12 @@ final class RunningTree: Sendable {
         try JSONDocument(StatusClient.request(socket: socket, #"{"type":"status"}"#))
     }
 
+    /// What an operator may ask for.
+    func request(_ type: String, _ worker: String? = nil) throws -> JSONDocument {
+        let worker = worker.map { #","worker":"\#($0)""# } ?? ""
+        return try JSONDocument(StatusClient.request(socket: socket, #"{"type":"\#(type)"\#(worker)}"#))
+    }
+
     /// One replica of the status.
     func worker(_ name: String, _ replica: Int64 = 1) throws -> JSONView? {
         try status().root["workers"]?.elements.first {
@@ -239,11 +245,20 @@ extension RunningTree.Watch {
 /// Waits for what no event tells of, such as a process that vanishes; false after half a minute.
 func eventually(_ condition: () throws -> Bool) async throws -> Bool {
     let deadline = ContinuousClock.now + .seconds(30)
-    while try !condition() {
+    while try !met(condition) {
         guard ContinuousClock.now < deadline else { return false }
         try await Task.sleep(for: .milliseconds(5))
     }
     return true
+}
+
+/// A supervisor that does not answer yet is asked again.
+private func met(_ condition: () throws -> Bool) throws -> Bool {
+    do {
+        return try condition()
+    } catch let error as SupervisionError where error.code == .unavailable {
+        return false
+    }
 }
 
 func exists(_ pid: Int32) -> Bool { kill(pid, 0) == 0 }

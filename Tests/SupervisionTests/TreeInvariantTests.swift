@@ -25,9 +25,14 @@ import Testing
                 switch action {
                 case .spawn(let id):
                     if stopping { violations.append("\(id) spawned after the stop") }
+                    if case .open? = machine.replica(id)?.breaker?.state {
+                        violations.append("\(id) spawned while its breaker is open")
+                    }
                     if leaders.contains(id) || groups.contains(id) || !ordered.insert(id).inserted {
                         violations.append("\(id) spawned twice")
                     }
+                case .signalLeader(let id, _):
+                    if !leaders.contains(id) { violations.append("\(id) signalled in vain") }
                 case .signalGroup(let id, _):
                     if !leaders.contains(id) && !groups.contains(id) { violations.append("\(id) signalled in vain") }
                 case .end(let code):
@@ -55,6 +60,12 @@ import Testing
             case 65..<70: feed(.probed(id, healthy: Bool.random(using: &random)))
             case 70..<88: endLeader(id)
             case 88..<98: if groups.remove(id) != nil { feed(.groupGone(id)) }
+            case 98:
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0: feed(.restartRequested(Bool.random(using: &random) ? [id] : ids))
+                case 1: feed(.resetRequested([id]))
+                default: feed(.heldUp)
+                }
             case 99 where Int.random(in: 0..<10, using: &random) == 0:
                 stopping = true
                 feed(.stopRequested)
@@ -94,6 +105,8 @@ import Testing
                 command: ["x"],
                 kind: ChildSpecification.Kind.allCases.randomElement(using: &random)!,
                 restart: ChildSpecification.Restart.allCases.randomElement(using: &random)!,
+                breaker: Bool.random(using: &random) ? Breaker.Settings(failures: 2, open: .seconds(3)) : nil,
+                heartbeat: .init(every: .milliseconds(500), missed: 2),
                 dependsOn: dependsOn,
                 propagate: Bool.random(using: &random),
                 critical: Int.random(in: 0..<6, using: &random) == 0,

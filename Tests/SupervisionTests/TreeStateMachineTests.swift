@@ -156,7 +156,9 @@ func worker(
     }
 
     @Test func backoffGrowsAndIsForgottenAfterAMinuteOfReadiness() {
-        var play = Play([worker("a")])
+        var child = worker("a")
+        child.breaker = nil
+        var play = Play([child])
         _ = play.event(.begin)
         for wait in [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000] {
             _ = play.started(a)
@@ -166,7 +168,9 @@ func worker(
         }
         _ = play.started(a)
         _ = play.ready(a)
-        _ = play.pass(.seconds(60))
+        _ = play.pass(.seconds(20))
+        _ = play.event(.said(a, .extend(milliseconds: 60_000)))
+        _ = play.pass(.seconds(40))
         #expect(play.exited(a, 1) == [.spawn(a)], "at once after it had been ready")
         _ = play.started(a)
         _ = play.ready(a)

@@ -28,11 +28,8 @@ extension PipelineDecoder {
         }
         for worker in root.value("workers")?.mapping ?? [] {
             for pair in worker.value.mapping ?? [] {
-                switch pair.name {
-                case "consumes": notYet("'consumes' is not built yet; the command gets no messages", at: pair.key)
-                case "breaker", "heartbeat":
-                    notYet("'\(pair.name)' is not built yet and has no effect", at: pair.key)
-                default: break
+                if pair.name == "consumes" {
+                    notYet("'consumes' is not built yet; the command gets no messages", at: pair.key)
                 }
             }
         }

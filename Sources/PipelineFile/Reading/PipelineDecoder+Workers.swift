@@ -40,6 +40,7 @@ extension PipelineDecoder {
         worker.noRestartExit = exitCodes("no_restart_exit", in: &section)
         worker.backoff = backoff(&section)
         worker.breaker = breaker(&section)
+        checkBreaker(of: worker, section)
         worker.startTimeout = duration("start_timeout", in: &section, Self.times)
         worker.drainTimeout = duration("drain_timeout", in: &section, Self.times)
         worker.stopTimeout = duration("stop_timeout", in: &section, Self.times)
@@ -148,6 +149,22 @@ extension PipelineDecoder {
         breaker.stable = duration("stable", in: &inner, Self.times)
         finish(inner)
         return breaker
+    }
+
+    /// A window that the failures cannot fill because of the back-off between them would never mean anything.
+    private mutating func checkBreaker(of worker: Worker, _ section: Section) {
+        guard worker.breaker?.isOff != true else { return }
+        let breaker = Breaker.Settings(worker.breaker ?? Worker.BreakerSettings())
+        let backoff = Backoff(worker.backoff ?? Worker.BackoffSettings())
+        guard !breaker.isReachable(with: backoff),
+            let place = section.map.key("breaker") ?? section.map.key("backoff")
+        else { return }
+        diagnostics.error(
+            "the breaker of '\(worker.name)' can never see \(breaker.failures) failures within "
+                + "\(breaker.window.written): the back-off spreads them over "
+                + "\(breaker.shortestTimeToOpen(with: backoff).written) at least",
+            at: place
+        )
     }
 
     private mutating func heartbeat(_ section: inout Section) -> Worker.Heartbeat? {

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Cuts a stream of bytes into lines, within a bound.
 struct LineSplitter {
     enum Overflow {
@@ -19,17 +21,37 @@ struct LineSplitter {
         self.overflow = overflow
     }
 
-    mutating func append(_ bytes: some Sequence<UInt8>, _ line: ([UInt8]) -> Void) {
-        for byte in bytes {
-            if byte == UInt8(ascii: "\n") {
+    mutating func append(_ bytes: [UInt8], _ line: ([UInt8]) -> Void) {
+        bytes.withUnsafeBytes { raw in
+            var rest = raw[...]
+            while let end = Self.newline(in: rest) {
+                take(rest[..<end], line)
                 if !discarding { line(partial) }
                 partial.removeAll(keepingCapacity: true)
                 discarding = false
-            } else if !discarding {
-                if partial.count == maximum { overflowed(line) }
-                if !discarding { partial.append(byte) }
+                rest = rest[(end + 1)...]
             }
+            take(rest, line)
         }
+    }
+
+    /// By `memchr`, since everything that children print passes through here.
+    private static func newline(in bytes: Slice<UnsafeRawBufferPointer>) -> Int? {
+        let part = UnsafeRawBufferPointer(rebasing: bytes)
+        guard let base = part.baseAddress, let found = memchr(base, 0x0a, part.count) else { return nil }
+        return bytes.startIndex + (UnsafeRawPointer(found) - base)
+    }
+
+    /// Part of one line.
+    private mutating func take(_ part: Slice<UnsafeRawBufferPointer>, _ line: ([UInt8]) -> Void) {
+        var rest = part
+        while !discarding && partial.count + rest.count > maximum {
+            let fitting = maximum - partial.count
+            partial += rest.prefix(fitting)
+            rest = rest.dropFirst(fitting)
+            overflowed(line)
+        }
+        if !discarding { partial += rest }
     }
 
     /// What came after the last newline, if anything.

@@ -20,6 +20,13 @@ struct ChildProcess {
         if !leaderReaped || groupRemains { kill(-pid, signal) }
     }
 
+    /// Only the process itself, and never a later one of the same number.
+    func signalLeader(_ signal: Int32) {
+        guard !leaderReaped else { return }
+        if let handle = process.handle, cf_pidfd_signal(handle.number, signal) == 0 { return }
+        kill(pid, signal)
+    }
+
     /// Starts a replica with its pipes and its control socket.
     static func start(
         _ id: ReplicaID,

@@ -7,6 +7,7 @@ package enum Signals {
     package static let kill: Int32 = SIGKILL
     package static let interrupt: Int32 = SIGINT
     package static let hangUp: Int32 = SIGHUP
+    package static let abort: Int32 = SIGABRT
 
     /// Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD and ignores SIGPIPE.
     ///

@@ -59,6 +59,21 @@ package struct ChildSpecification: Sendable, Equatable, Codable {
         package static func exec(_ command: [String]) -> Probe { Probe(.exec(command)) }
     }
 
+    /// When a child that speaks `chaffinch-child/1` and is ready counts as alive.
+    package struct Heartbeat: Sendable, Equatable, Codable {
+        package var every: Duration
+        /// So many beats missing in a row, and it is ended by force and restarted.
+        package var missed: Int
+
+        package init(every: Duration = .seconds(5), missed: Int = 6) {
+            self.every = every
+            self.missed = missed
+        }
+
+        /// The longest silence of a living child.
+        package var longestSilence: Duration { every * missed }
+    }
+
     package var name: String
     package var replicas: Int
     /// The program and its arguments. A program without a slash is looked up along the `PATH` in `environment`.
@@ -74,6 +89,10 @@ package struct ChildSpecification: Sendable, Equatable, Codable {
     package var backoff: Backoff
     /// So long ready, and earlier failures are forgotten.
     package var backoffResetAfter: Duration
+    /// One for each replica; `nil` restarts for ever.
+    package var breaker: Breaker.Settings?
+    /// Asked of children that speak the control protocol, jobs excepted.
+    package var heartbeat: Heartbeat
     /// A child that is not ready after so long has failed to start. For a job: not ended.
     package var startTimeout: Duration
     /// How long a child may finish its work before it is told to end; by default three quarters of the stop time-out.
@@ -84,7 +103,7 @@ package struct ChildSpecification: Sendable, Equatable, Codable {
     package var dependsOn: [String: Condition]
     /// Whether dependants are restarted with it.
     package var propagate: Bool
-    /// Whether the tree stops when this child has failed for good.
+    /// Whether the tree stops when this child has failed for good or its breaker opens.
     package var critical: Bool
     package var probe: Probe?
     /// Sent by the kernel should the supervisor die; 0 for none.
@@ -109,6 +128,8 @@ package struct ChildSpecification: Sendable, Equatable, Codable {
         noRestartExit: Set<Int32> = [78],
         backoff: Backoff = Backoff(),
         backoffResetAfter: Duration = .seconds(60),
+        breaker: Breaker.Settings? = Breaker.Settings(),
+        heartbeat: Heartbeat = Heartbeat(),
         startTimeout: Duration = .seconds(60),
         drainTimeout: Duration? = nil,
         stopTimeout: Duration = .seconds(8),
@@ -132,6 +153,8 @@ package struct ChildSpecification: Sendable, Equatable, Codable {
         self.noRestartExit = noRestartExit
         self.backoff = backoff
         self.backoffResetAfter = backoffResetAfter
+        self.breaker = breaker
+        self.heartbeat = heartbeat
         self.startTimeout = startTimeout
         self.drainTimeout = drainTimeout
         self.stopTimeout = stopTimeout

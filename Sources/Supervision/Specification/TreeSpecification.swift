@@ -1,3 +1,5 @@
+internal import Model
+
 /// A whole tree as the supervisor runs it.
 package struct TreeSpecification: Sendable, Equatable, Codable {
     /// The pipeline's name, shown in the status.
@@ -32,7 +34,7 @@ package struct TreeSpecification: Sendable, Equatable, Codable {
     }
 
     /// - Throws: ``SupervisionError`` for names that are taken twice or unknown, empty commands, dependencies in a
-    ///   circle, and probes of hosts that would need a name server.
+    ///   circle, probes of hosts that would need a name server, and breakers that no back-off lets open.
     package func validate() throws {
         var names: Set<String> = []
         for child in children {
@@ -48,6 +50,7 @@ package struct TreeSpecification: Sendable, Equatable, Codable {
             for name in child.dependsOn.keys where !names.contains(name) {
                 throw SupervisionError("'\(child.name)' depends on '\(name)', which is not in the tree")
             }
+            try child.validateBreaker()
             if case .tcp(let host, let port)? = child.probe?.check {
                 _ = try SocketAddress.candidates(host: host, port: port)
             }
@@ -58,6 +61,19 @@ package struct TreeSpecification: Sendable, Equatable, Codable {
         if let name = DependencyGraph(children).nameInCircle {
             throw SupervisionError("'\(name)' depends on itself through its dependencies")
         }
+    }
+}
+
+extension ChildSpecification {
+    fileprivate func validateBreaker() throws {
+        guard let breaker else { return }
+        guard breaker.failures > 0 else { throw SupervisionError("the breaker of '\(name)' opens after no failure") }
+        guard !breaker.isReachable(with: backoff) else { return }
+        let shortest = breaker.shortestTimeToOpen(with: backoff).brief
+        throw SupervisionError(
+            "the breaker of '\(name)' can never see \(breaker.failures) failures within \(breaker.window.brief): "
+                + "its back-off spreads them over \(shortest) at least"
+        )
     }
 }
 

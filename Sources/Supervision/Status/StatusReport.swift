@@ -18,7 +18,9 @@ struct StatusReport {
     var observations: [ReplicaID: ReplicaObservation]
     var pid: Int32
     var droppedLogLines: Int
+    /// By the monotonic clock and by the wall's.
     var now: Duration
+    var wall: Timestamp
 
     var json: [UInt8] {
         var writer = JSONWriter(reserving: 4096)
@@ -74,12 +76,24 @@ struct StatusReport {
 
     private func breaker(_ replica: Replica, _ writer: inout JSONWriter) {
         writer.object { writer in
-            writer.member("state", "closed")
+            var until: Duration?
+            switch replica.breaker?.state {
+            case nil: writer.member("state", "off")
+            case .closed: writer.member("state", "closed")
+            case .halfOpen: writer.member("state", "half_open")
+            case .open(let end):
+                writer.member("state", "open")
+                until = end
+            }
             writer.key("failures")
-            writer.value(replica.failuresInARow)
+            writer.value(replica.breaker?.failures(at: now) ?? replica.failuresInARow)
             writer.key("until")
-            writer.null()
+            writer.value(until.map { onTheWall($0).iso8601 })
         }
+    }
+
+    private func onTheWall(_ time: Duration) -> Timestamp {
+        Timestamp(microseconds: wall.microseconds + (time - now).millisecondsRoundedUp * 1000)
     }
 
     private func lastExit(_ replica: Replica, _ observed: ReplicaObservation, _ writer: inout JSONWriter) {
@@ -129,14 +143,17 @@ enum TreeState: String, Sendable {
 }
 
 extension TreeStateMachine {
-    /// A job that is done counts as ready until the tree stops.
+    /// A job that is done counts as ready until the tree stops. A child is half open until it has been ready for as
+    /// long as its breaker wants; whether it is ready stands beside the state.
     func state(of replica: Replica) -> ReplicaState {
-        switch replica.phase {
-        case .waiting: .waiting
-        case .spawning: .starting
-        case .running: replica.isReady ? .ready : .starting
+        let isProbe = replica.breaker?.state == .halfOpen
+        return switch replica.phase {
+        case .waiting: isProbe ? .halfOpen : .waiting
+        case .spawning: isProbe ? .halfOpen : .starting
+        case .running: isProbe ? .halfOpen : replica.isReady ? .ready : .starting
         case .stopping, .clearing: .draining
         case .backoff: .backoff
+        case .open: .open
         case .ended(success: false): .failed
         case .ended(success: true):
             children[replica.position].kind == .job && treeStop == nil ? .ready : .stopped
@@ -153,7 +170,10 @@ extension TreeStateMachine {
 
 extension Replica {
     fileprivate var isAmiss: Bool {
-        if case .backoff = phase { true } else { hasFailed }
+        switch phase {
+        case .backoff, .open: true
+        default: hasFailed
+        }
     }
 }
 

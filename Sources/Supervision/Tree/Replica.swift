@@ -14,6 +14,8 @@ struct Replica: Sendable {
         /// The leader ended by itself, and the rest of its group was killed and is awaited.
         case clearing
         case backoff(until: Duration)
+        /// Its breaker is open.
+        case open(until: Duration)
         /// For good, with success or without.
         case ended(success: Bool)
     }
@@ -25,8 +27,12 @@ struct Replica: Sendable {
             case tree
             /// It took too long to become ready.
             case startTimeout
+            /// It has been silent for too long.
+            case liveness
             /// A dependency that propagates its restarts is being restarted.
             case knockOn
+            /// Somebody asked for a new one.
+            case restart
         }
 
         var purpose: Purpose
@@ -67,6 +73,12 @@ struct Replica: Sendable {
     /// It was found to be unwanted between the order to spawn it and the answer.
     var stopOnceStarted: Stop.Purpose?
     var startDeadline: Duration?
+    /// When its silence will have been too long.
+    var silentAt: Duration?
+    /// When it will have been ready for long enough to count as a success.
+    var stableAt: Duration?
+    /// Somebody asked for a new one while the remains of the last are being cleared away.
+    var restartOnceCleared = false
     /// When a command without a probe counts as ready.
     var readyByAgeAt: Duration?
     var probing = Probing()
@@ -76,23 +88,25 @@ struct Replica: Sendable {
     /// Failures since it last was ready for long.
     var failuresInARow = 0
     var backoff: Backoff
+    var breaker: Breaker?
     var lastExit: LastExit?
     var lastHeartbeat: Duration?
     var progress: UInt64?
     var stats: [String: Int64] = [:]
     var rulesGeneration: Int64?
 
-    init(id: ReplicaID, position: Int, backoff: Backoff) {
+    init(id: ReplicaID, position: Int, of child: ChildSpecification) {
         self.id = id
         self.position = position
-        self.backoff = backoff
+        backoff = child.backoff
+        breaker = child.breaker.map { Breaker($0) }
     }
 
     /// Whether a process of this replica may exist.
     var hasProcess: Bool {
         switch phase {
         case .spawning, .running, .stopping, .clearing: true
-        case .waiting, .backoff, .ended: false
+        case .waiting, .backoff, .open, .ended: false
         }
     }
 
@@ -105,9 +119,9 @@ struct Replica: Sendable {
     /// The earliest time at which something is due.
     var nextDeadline: Duration? {
         switch phase {
-        case .backoff(let until): until
+        case .backoff(let until), .open(let until): until
         case .running:
-            [isReady ? nil : startDeadline, readyByAgeAt, probing.nextAt].compactMap { $0 }.min()
+            [isReady ? nil : startDeadline, readyByAgeAt, probing.nextAt, silentAt, stableAt].compactMap { $0 }.min()
         case .stopping:
             stop.flatMap { stop in
                 [stop.terminateAt, stop.killed ? nil : stop.killAt].compactMap { $0 }.min()
@@ -127,6 +141,9 @@ struct Replica: Sendable {
         hears = true
         stopOnceStarted = nil
         startDeadline = nil
+        silentAt = nil
+        stableAt = nil
+        restartOnceCleared = false
         readyByAgeAt = nil
         probing = Probing()
         lastHeartbeat = nil

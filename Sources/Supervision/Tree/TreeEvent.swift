@@ -64,6 +64,12 @@ enum TreeEvent: Sendable {
     case groupGone(ReplicaID)
     /// Time passed; sent whenever ``TreeStateMachine/nextDeadline`` has come.
     case tick
+    /// The supervisor itself was held up, so what seems late may not be.
+    case heldUp
+    /// An operator wants new processes of these.
+    case restartRequested([ReplicaID])
+    /// An operator wants the failures of these forgotten.
+    case resetRequested([ReplicaID])
     /// SIGTERM or SIGINT; the second one means now.
     case stopRequested
 }
@@ -74,6 +80,7 @@ enum TreeAction: Sendable, Equatable {
     case spawn(ReplicaID)
     case send(ReplicaID, SupervisorMessage)
     case signalGroup(ReplicaID, Int32)
+    case signalLeader(ReplicaID, Int32)
     /// Answered by `probed`.
     case probe(ReplicaID)
     case log(TreeLogLine)

@@ -11,18 +11,30 @@ extension TreeStateMachine {
             if groupRemains { act(.signalGroup(id, Signals.kill)) }
         case .stopping:
             note(status, index)
-            if groupRemains, replicas[index].stop?.terminateAt != nil {
-                replicas[index].stop?.terminateAt = nil
-                act(.signalGroup(id, Signals.terminate))
-            }
+            if groupRemains { hurryGroup(index) }
         default: return
         }
         if !groupRemains { groupGone(index, now) }
     }
 
+    /// The leader has left; what it leaves behind has no work of its own to finish.
+    private mutating func hurryGroup(_ index: Int) {
+        guard let stop = replicas[index].stop else { return }
+        if stop.purpose == .liveness {
+            act(.signalGroup(replicas[index].id, Signals.kill))
+        } else if stop.terminateAt != nil {
+            replicas[index].stop?.terminateAt = nil
+            act(.signalGroup(replicas[index].id, Signals.terminate))
+        }
+    }
+
     private mutating func note(_ status: ExitStatus, _ index: Int) {
-        let stop = replicas[index].stop
-        let reason = stop?.purpose == .startTimeout ? "start timed out (\(status))" : status.description
+        let reason =
+            switch replicas[index].stop?.purpose {
+            case .startTimeout: "start timed out (\(status))"
+            case .liveness: "heartbeats stopped (\(status))"
+            case .tree, .knockOn, .restart, nil: status.description
+            }
         replicas[index].lastExit = Replica.LastExit(code: status.code, signal: status.signal, reason: reason)
     }
 
@@ -42,8 +54,9 @@ extension TreeStateMachine {
         } else {
             switch purpose {
             case .tree: finish(index, success: true)
-            case .startTimeout: restartOrRest(index, succeeded: false, now)
+            case .startTimeout, .liveness: restartOrRest(index, succeeded: false, now)
             case .knockOn: afterKnockOn(index)
+            case .restart: returnAtOnce(index)
             }
         }
     }
@@ -56,6 +69,7 @@ extension TreeStateMachine {
             log(.info, "ended", index, exitFields(index))
             return finish(index, success: succeeded)
         }
+        if replicas[index].restartOnceCleared { return returnAtOnce(index) }
         if let exit, exit.signal == nil, !succeeded, child.noRestartExit.contains(exit.code) {
             log(
                 .error,
@@ -63,6 +77,7 @@ extension TreeStateMachine {
                 index,
                 exitFields(index)
             )
+            _ = replicas[index].breaker?.failed(at: now)
             return fail(index, now)
         }
         restartOrRest(index, succeeded: succeeded, now)
@@ -70,8 +85,10 @@ extension TreeStateMachine {
 
     private mutating func restartOrRest(_ index: Int, succeeded: Bool, _ now: Duration) {
         let child = specification(index)
+        let opened = !succeeded && replicas[index].breaker?.failed(at: now) == true
         switch child.restart {
         case _ where child.kind == .job && succeeded:
+            replicas[index].breaker?.reset()
             log(.info, "is done", index, exitFields(index))
             finish(index, success: true)
         case .transient where succeeded, .temporary where succeeded:
@@ -80,6 +97,7 @@ extension TreeStateMachine {
         case .temporary:
             log(.error, "failed and is not to be restarted", index, exitFields(index))
             fail(index, now)
+        case _ where opened: holdBack(index, now)
         case .permanent, .transient: restart(index, now)
         }
     }
@@ -102,17 +120,14 @@ extension TreeStateMachine {
     }
 
     /// Rest-for-one: all that depend on it leave, and return after it.
-    private mutating func knockOn(from position: Int, _ now: Duration) {
+    mutating func knockOn(from position: Int, _ now: Duration) {
         for index in dependantReplicas(of: position) {
             switch replicas[index].phase {
             case .running: beginStop(index, .knockOn, now)
             case .spawning: replicas[index].stopOnceStarted = .knockOn
             case .waiting: replicas[index].passedGate = false
-            case .backoff:
-                replicas[index].passedGate = false
-            case .stopping where replicas[index].stop?.purpose == .startTimeout:
-                replicas[index].passedGate = false
-            case .clearing: replicas[index].passedGate = false
+            case .backoff, .open, .clearing: replicas[index].passedGate = false
+            case .stopping where replicas[index].stop?.purpose != .tree: replicas[index].passedGate = false
             case .stopping, .ended: break
             }
         }
@@ -126,7 +141,7 @@ extension TreeStateMachine {
         replicas[index].phase = .waiting
     }
 
-    private mutating func finish(_ index: Int, success: Bool) {
+    mutating func finish(_ index: Int, success: Bool) {
         replicas[index].forgetProcess()
         replicas[index].phase = .ended(success: success)
         endIfAllEnded()
@@ -135,6 +150,10 @@ extension TreeStateMachine {
     private mutating func fail(_ index: Int, _ now: Duration) {
         let code = replicas[index].lastExit?.code ?? 1
         finish(index, success: false)
+        endTreeIfCritical(index, code: code, now)
+    }
+
+    mutating func endTreeIfCritical(_ index: Int, code: Int32, _ now: Duration) {
         if specification(index).critical, treeStop == nil {
             log(.error, "the tree stops because \(replicas[index].id) is critical to it", nil)
             // Only EX_CONFIG has a meaning beyond the child; every other end of a critical child is our failure.
@@ -157,7 +176,7 @@ extension TreeStateMachine {
 
     private func specification(of replica: Replica) -> ChildSpecification { children[replica.position] }
 
-    private func exitFields(_ index: Int) -> [String: LogField] {
+    func exitFields(_ index: Int) -> [String: LogField] {
         guard let exit = replicas[index].lastExit else { return [:] }
         return ["reason": .text(exit.reason), "code": .integer(Int64(exit.code))]
     }

@@ -76,6 +76,7 @@ extension TreeStateMachine {
         case .heartbeat(_, let progress):
             replicas[index].lastHeartbeat = now
             replicas[index].progress = progress
+            expectHeartbeat(index, now)
         case .extend(let milliseconds): extend(index, by: .milliseconds(milliseconds), now)
         case .draining: log(.debug, "is draining", index)
         case .stats(let counters): replicas[index].stats = counters
@@ -91,6 +92,7 @@ extension TreeStateMachine {
         switch replicas[index].phase {
         case .running:
             replicas[index].startDeadline = replicas[index].startDeadline.map { max($0, now + time) }
+            replicas[index].silentAt = replicas[index].silentAt.map { max($0, now + time) }
         case .stopping:
             // Within what the stop may take as a whole.
             guard let stop = replicas[index].stop, let due = stop.terminateAt else { return }
@@ -114,6 +116,7 @@ extension TreeStateMachine {
             if replicas[index].isReady && replicas[index].probing.failuresInARow >= probe.failures {
                 replicas[index].isReady = false
                 replicas[index].readySince = nil
+                replicas[index].stableAt = nil
                 log(.warning, "is not ready any more: its probe fails", index)
             }
         }
@@ -130,6 +133,8 @@ extension TreeStateMachine {
             log(.error, "was not ready in time; it is ended and tried again", index)
             beginStop(index, .startTimeout, now)
         }
+        if let due = replicas[index].stableAt, due <= now { wasStable(index) }
+        if let due = replicas[index].silentAt, due <= now, replicas[index].phase == .running { endSilent(index, now) }
     }
 
     private mutating func becameReady(_ index: Int, _ now: Duration) {
@@ -139,6 +144,8 @@ extension TreeStateMachine {
         replicas[index].hasBeenReady = true
         replicas[index].startDeadline = nil
         replicas[index].readyByAgeAt = nil
+        replicas[index].stableAt = specification(index).breaker.map { now + $0.stable }
+        expectHeartbeat(index, now)
         log(.info, "is ready", index)
     }
 }

@@ -14,6 +14,8 @@ extension TreeStateMachine {
 
     /// A process that SIGKILL does not end within this hangs in the kernel, and nobody can wait for it.
     static let graceAfterKill = Duration.seconds(2)
+    /// Between SIGABRT and SIGKILL.
+    static let graceAfterAbort = Duration.seconds(5)
     /// What is kept of a stop's budget so that the last kill still falls within it.
     static let stopMargin = Duration.milliseconds(250)
 
@@ -102,6 +104,14 @@ extension TreeStateMachine {
             replicas[index].stop?.terminateAt = nil
             act(.signalGroup(replicas[index].id, Signals.terminate))
         }
+    }
+
+    /// Ends what does not answer: SIGABRT, which leaves a core or a trace where that is wanted, and soon SIGKILL.
+    mutating func beginAbort(_ index: Int, _ now: Duration) {
+        replicas[index].phase = .stopping
+        replicas[index].isReady = false
+        replicas[index].stop = Replica.Stop(purpose: .liveness, terminateAt: nil, killAt: now + Self.graceAfterAbort)
+        act(.signalLeader(replicas[index].id, Signals.abort))
     }
 
     private mutating func kill(_ index: Int) {

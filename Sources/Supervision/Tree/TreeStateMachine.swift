@@ -33,7 +33,7 @@ struct TreeStateMachine: Sendable {
             for number in 1..<(child.replicas + 1) {
                 let id = ReplicaID(child.name, number)
                 index[id] = replicas.count
-                replicas.append(Replica(id: id, position: position, backoff: child.backoff))
+                replicas.append(Replica(id: id, position: position, of: child))
             }
         }
         self.members = members
@@ -58,6 +58,9 @@ struct TreeStateMachine: Sendable {
             if let index = index[id] { exited(index, status, groupRemains: groupRemains, now) }
         case .groupGone(let id): if let index = index[id] { groupGone(index, now) }
         case .tick: break
+        case .heldUp: heldUp(now)
+        case .restartRequested(let ids): for index in ids.compactMap({ index[$0] }) { restartRequested(index, now) }
+        case .resetRequested(let ids): for index in ids.compactMap({ index[$0] }) { resetRequested(index, now) }
         case .stopRequested: stopRequested(now)
         }
         // Whatever happened, time has also passed; the order of events within one moment is nobody's promise.
@@ -113,6 +116,7 @@ struct TreeStateMachine: Sendable {
         for index in replicas.indices {
             switch replicas[index].phase {
             case .backoff(let until) where until <= now: replicas[index].phase = .waiting
+            case .open(let until) where until <= now: admitProbeStart(index, now)
             case .running: runningTimePassed(index, now)
             case .stopping: stoppingTimePassed(index, now)
             default: break

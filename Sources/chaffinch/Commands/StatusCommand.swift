@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Model
-import PipelineFile
 import Supervision
 import Workers
 
@@ -19,10 +18,7 @@ struct StatusCommand: ParsableCommand {
             """
     )
 
-    @OptionGroup var options: ConfigOption
-
-    @Option(help: ArgumentHelp("The data folder, instead of the one named in the pipeline file.", valueName: "folder"))
-    var data: String?
+    @OptionGroup var supervisor: SupervisorOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -31,31 +27,20 @@ struct StatusCommand: ParsableCommand {
     var live = false
 
     func run() throws {
-        let folder = data ?? dataFolder()
-        let answer: [UInt8]
+        let document: JSONDocument
         do {
-            answer = try StatusClient.request(socket: folder + "/supervisor.sock", #"{"type":"status"}"#)
-        } catch {
-            throw CommandFailure(ExitCode.unavailable, live ? "" : "no supervisor answers on '\(folder)': \(error)")
+            document = try supervisor.request("status")
+        } catch let failure as CommandFailure where live {
+            throw CommandFailure(failure.exitCode)
         }
         if live { return }
-        let document = try JSONDocument(answer)
-        if json { Terminal.output(answer) } else { StatusTable(document.root).show() }
+        if json { Terminal.output(Array(document.root.raw)) } else { StatusTable(document.root).show() }
         let ready = document.root["workers"]?.elements.allSatisfy { Self.isWell($0) } ?? false
         if !ready { throw CommandFailure(ExitCode.failed) }
     }
 
     /// A job that ended well is as good as ready.
     private static func isWell(_ worker: JSONView) -> Bool { worker["ready"]?.boolean == true }
-
-    private func dataFolder() -> String {
-        PipelineCheck(
-            path: options.config,
-            environment: ProcessInfo.processInfo.environment,
-            resolvingSecrets: false,
-            runningExamples: false
-        ).dataFolder
-    }
 }
 
 /// The status as aligned columns, one worker a line.

@@ -166,14 +166,14 @@ extension ChildSpecification {
         if let exits = worker.successExit { successExit = Set(exits.map(Int32.init)) }
         if let exits = worker.noRestartExit { noRestartExit = Set(exits.map(Int32.init)) }
         if let settings = worker.backoff {
-            backoff = Backoff(
-                initial: settings.initial ?? backoff.initial,
-                factor: settings.factor ?? backoff.factor,
-                maximum: settings.max ?? backoff.maximum,
-                jitter: settings.jitter ?? backoff.jitter
-            )
+            backoff = Backoff(settings)
             backoffResetAfter = settings.resetAfter ?? backoffResetAfter
         }
+        if let settings = worker.breaker {
+            breaker = settings.isOff ? nil : Breaker.Settings(settings)
+        }
+        heartbeat.every = worker.heartbeat?.every ?? heartbeat.every
+        heartbeat.missed = worker.heartbeat?.missed ?? heartbeat.missed
         startTimeout = worker.startTimeout ?? startTimeout
         drainTimeout = worker.drainTimeout ?? drainTimeout
         stopTimeout = worker.stopTimeout ?? stopTimeout

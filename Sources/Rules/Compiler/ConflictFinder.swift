@@ -1,3 +1,4 @@
+internal import Model
 internal import PipelineFile
 
 /// Looks for examples that two live rules of equal priority both take: which of them wins would be chance.
@@ -54,7 +55,8 @@ struct ConflictFinder {
             let text = texts[steps] ?? Normalizer(steps).normalize(example.text)
             let isAdmitted = parsers[other].gate?.admits(text.searchable) ?? true
             texts[steps] = text
-            guard isAdmitted, case .records = parsers[other].parse(text.bytes) else { return false }
+            guard isAdmitted, case .records = parsers[other].parse(text.bytes, embeds: { example.embeds?.root })
+            else { return false }
             return true
         }
     }

@@ -57,7 +57,7 @@ enum ExampleRunner {
     static func run(_ example: RuleExample, on parser: RuleParser) -> ExampleResult {
         let text = Normalizer(parser.head.normalization).normalize(example.text)
         let isShutOut = parser.head.gate.map { !$0.admits(text.searchable) } ?? false
-        let verdict = isShutOut ? Verdict.notTaken : parser.parse(text.bytes)
+        let verdict = isShutOut ? Verdict.notTaken : parser.parse(text.bytes, embeds: { example.embeds?.root })
         let type = parser.head.record
         let (expected, got): ([String], [String])
         if case .records(let records) = example.expectation, case .records(let drafts) = verdict {

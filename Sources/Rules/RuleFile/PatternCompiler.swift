@@ -36,6 +36,11 @@ struct PatternCompiler {
         }
     }
 
+    /// A pattern made by an engine, which has no place of its own in the file.
+    func compile(made source: String) throws(PatternError) -> Pattern {
+        try Pattern(source, limits: limits)
+    }
+
     /// `nil`, with an error, for what is no pattern.
     mutating func compile(_ node: YAMLNode, _ diagnostics: inout Diagnostics) -> Pattern? {
         guard let source = node.scalar, !node.isNull, !source.isEmpty else {

@@ -6,7 +6,10 @@ struct RuleExample {
     /// From 1, in the order of the file.
     var number: Int
     var node: YAMLNode
+    /// For embeds, their text as gates and other rules read it.
     var text: String
+    /// The array of `embeds:`, as Discord would send it.
+    var embeds: JSONDocument?
     var expectation: Expectation
 
     enum Expectation {

@@ -3,16 +3,24 @@ internal import PipelineFile
 
 /// `examples:`.
 extension RuleFileReader {
-    mutating func readExamples(_ node: YAMLNode, of record: RecordType) -> [RuleExample] {
+    mutating func readExamples(_ node: YAMLNode, of record: RecordType, engine: RuleEngine) -> [RuleExample] {
         guard let nodes = node.sequence else {
             diagnostics.error("'examples' must be a list, not \(node.described)", at: node)
             return []
         }
-        return nodes.enumerated().compactMap { index, node in readExample(node, number: index + 1, of: record) }
+        return nodes.enumerated().compactMap { index, node in
+            readExample(node, number: index + 1, of: record, engine)
+        }
     }
 
-    private mutating func readExample(_ node: YAMLNode, number: Int, of record: RecordType) -> RuleExample? {
+    private mutating func readExample(
+        _ node: YAMLNode,
+        number: Int,
+        of record: RecordType,
+        _ engine: RuleEngine
+    ) -> RuleExample? {
         guard var map = MappingReader(node, what: "an example", diagnostics: &diagnostics) else { return nil }
+        if engine == .embed { return readEmbedExample(&map, number: number, of: record) }
         let text = map.required("text", &diagnostics)
         let expect = map.required("expect", &diagnostics)
         map.finish(&diagnostics)
@@ -21,6 +29,21 @@ extension RuleFileReader {
             return nil
         }
         return RuleExample(number: number, node: node, text: text, expectation: expectation)
+    }
+
+    private mutating func readEmbedExample(
+        _ map: inout MappingReader,
+        number: Int,
+        of record: RecordType
+    ) -> RuleExample? {
+        let embeds = map.required("embeds", &diagnostics)
+        let expect = map.required("expect", &diagnostics)
+        map.finish(&diagnostics)
+        guard let embeds, let document = ExampleEmbeds.document(embeds, &diagnostics), let expect,
+            let expectation = readExpectation(expect, of: record)
+        else { return nil }
+        let text = EmbedText.flatten(document.root) ?? ""
+        return RuleExample(number: number, node: map.node, text: text, embeds: document, expectation: expectation)
     }
 
     private mutating func readExpectation(_ node: YAMLNode, of record: RecordType) -> RuleExample.Expectation? {

@@ -1,34 +1,44 @@
 internal import Model
 internal import PipelineFile
 
-/// `fields:` and `lists:` of the regex engine.
-extension RuleFileReader {
-    // MARK: Fields
+/// What the entries of one rule file have in common.
+struct EntryContext {
+    let engine: RuleEngine
+    let record: RecordType
+    let numbers: NumberReader
+    /// Of the template engine.
+    var shapes: [Extractor.Shape] = []
+}
 
+/// `fields:`.
+extension RuleFileReader {
     mutating func readFields(
         _ node: YAMLNode?,
-        of record: RecordType,
-        numbers: NumberReader,
+        _ context: EntryContext,
         under root: YAMLNode
-    ) -> [RegexEngine.FieldRule] {
+    ) -> [Extractor.FieldRule] {
+        let record = context.record
         guard let node else {
-            diagnostics.error("a rule file has no 'fields'", at: root)
+            if context.engine != .template { diagnostics.error("a rule file has no 'fields'", at: root) }
             return []
         }
         guard let pairs = node.mapping else {
             diagnostics.error("'fields' must be a map, not \(node.described)", at: node)
             return []
         }
-        var rules: [RegexEngine.FieldRule] = []
+        var rules: [Extractor.FieldRule] = []
         for pair in pairs {
             guard let index = record.fields.firstIndex(where: { $0.name == pair.name }) else {
                 reportUnknown("field", pair.key, known: record.fields.map(\.name), in: "record '\(record.name)'")
                 continue
             }
             let field = record.fields[index]
-            let sources = readSources(pair.value, of: field, numbers: numbers)
+            let sources =
+                context.engine == .template
+                ? readTemplateField(pair.value, of: field) : readSources(pair.value, of: field, context)
+            guard !sources.isEmpty else { continue }
             rules.append(
-                RegexEngine.FieldRule(
+                Extractor.FieldRule(
                     index: index,
                     name: field.name,
                     isRequired: field.required && field.defaultValue == nil,
@@ -36,7 +46,7 @@ extension RuleFileReader {
                 )
             )
         }
-        for field in record.fields where field.required && field.defaultValue == nil {
+        for field in record.fields where field.required && field.defaultValue == nil && context.engine != .template {
             if !pairs.contains(where: { $0.name == field.name }) {
                 diagnostics.error("'fields' has no '\(field.name)', which record '\(record.name)' requires", at: node)
             }
@@ -47,13 +57,13 @@ extension RuleFileReader {
     private mutating func readSources(
         _ node: YAMLNode,
         of field: FieldType,
-        numbers: NumberReader
-    ) -> [RegexEngine.FieldSource] {
-        var sources: [RegexEngine.FieldSource] = []
+        _ context: EntryContext
+    ) -> [Extractor.FieldSource] {
+        var sources: [Extractor.FieldSource] = []
         let entries = node.elements
         if entries.isEmpty { diagnostics.error("'\(field.name)' has no patterns", at: node) }
         for (position, entry) in entries.enumerated() {
-            guard let source = readSource(entry, of: field, numbers: numbers) else { continue }
+            guard let source = readSource(entry, of: field, context) else { continue }
             sources.append(source)
             if case .constant = source, position + 1 < entries.count {
                 diagnostics.error("nothing after a constant is ever tried; put it last", at: entry)
@@ -65,48 +75,109 @@ extension RuleFileReader {
     private mutating func readSource(
         _ node: YAMLNode,
         of field: FieldType,
-        numbers: NumberReader
-    ) -> RegexEngine.FieldSource? {
+        _ context: EntryContext
+    ) -> Extractor.FieldSource? {
         guard var map = MappingReader(node, what: "an entry of '\(field.name)'", diagnostics: &diagnostics) else {
             return nil
         }
+        let originKey = context.engine.originKey
+        let originNode = originKey.flatMap { map.optional($0) }
         let match = map.optional("match")
         let value = map.optional("value")
-        let mapping = map.optional("map")
-        let decimal = map.optional("decimal")
-        let remove = map.optional("remove")
-        let letterCase = map.optional("case")
+        let modifiers = readModifiers(&map)
         map.finish(&diagnostics)
         if let value {
-            let others = [
-                ("match", match), ("map", mapping), ("decimal", decimal), ("remove", remove), ("case", letterCase),
-            ]
+            let others = [(originKey ?? "", originNode), ("match", match)] + modifiers.named
             for (key, other) in others {
                 if let other { diagnostics.error("a constant 'value' stands alone, without '\(key)'", at: other) }
             }
             return ConstantReader.read(value, as: field, &diagnostics).map { .constant($0) }
         }
-        guard let match else {
-            diagnostics.error("an entry of '\(field.name)' needs a 'match' or a 'value'", at: node)
+        guard originNode != nil || originKey == nil && match != nil else {
+            diagnostics.error("an entry of '\(field.name)' needs a '\(originKey ?? "match")' or a 'value'", at: node)
             return nil
         }
-        let reader = readMapping(
-            mapping,
-            of: field,
-            for: ValueReader(field: field, numbers: readDecimal(decimal, default: numbers))
-                .with(edit: .read(remove: remove, letterCase: letterCase, of: field.name, &diagnostics))
-        )
+        let reader = readReader(modifiers, of: field, numbers: context.numbers)
+        let origin = originNode.flatMap { readOrigin($0, engine: context.engine) }
+        if originNode != nil && origin == nil { return nil }
+        guard let match else { return origin.map { .value($0, nil, reader) } }
         guard let pattern = patterns.compile(match, &diagnostics) else { return nil }
         let names = pattern.groupNames.filter { !$0.hasPrefix("_") }
         guard names == ["value"] else {
             reportGroups(match, found: names, expected: "one named group, '(?<value>…)'")
             return nil
         }
-        return .pattern(pattern, groups: pattern.groups(named: "value"), reader)
+        let groups = pattern.groups(named: "value")
+        guard let origin else { return .pattern(pattern, groups: groups, reader) }
+        return .value(origin, Extractor.Selection(pattern: pattern, groups: groups), reader)
+    }
+
+    /// Where an entry takes its value from: `key:` or `path:`.
+    mutating func readOrigin(_ node: YAMLNode, engine: RuleEngine) -> ValueOrigin? {
+        if engine != .pairs { return readPath(node, engine: engine).map { .path($0) } }
+        let names = node.texts("'key'", &diagnostics).map(\.text)
+        if node.sequence?.isEmpty == true { diagnostics.error("'key' names no key", at: node) }
+        for (text, node) in node.texts("'key'", &diagnostics)
+        where KeyNames.canonical(text).isEmpty && Glob(text).isLiteral {
+            diagnostics.error("a key has a letter or a digit, and '\(text)' has none", at: node)
+        }
+        return names.isEmpty ? nil : .keys(KeyNames(names))
+    }
+
+    mutating func readPath(_ node: YAMLNode, engine: RuleEngine) -> ValuePath? {
+        guard let text = node.scalar, !text.isEmpty else {
+            diagnostics.error("a path is a text, not \(node.described)", at: node)
+            return nil
+        }
+        do {
+            return engine == .embed ? try ValuePath.embed(text) : try ValuePath.json(text)
+        } catch {
+            diagnostics.error(error.message, file: node.file, mark: node.mark(atScalarOffset: error.offset))
+            return nil
+        }
+    }
+
+    // MARK: What is made of a value
+
+    /// The clauses that say how a value is read.
+    struct Modifiers {
+        var mapping: YAMLNode?
+        var decimal: YAMLNode?
+        var remove: YAMLNode?
+        var letterCase: YAMLNode?
+
+        var named: [(String, YAMLNode?)] {
+            [("map", mapping), ("decimal", decimal), ("remove", remove), ("case", letterCase)]
+        }
+    }
+
+    mutating func readModifiers(_ map: inout MappingReader) -> Modifiers {
+        Modifiers(
+            mapping: map.optional("map"),
+            decimal: map.optional("decimal"),
+            remove: map.optional("remove"),
+            letterCase: map.optional("case")
+        )
+    }
+
+    mutating func readReader(_ modifiers: Modifiers, of field: FieldType, numbers: NumberReader) -> ValueReader {
+        readMapping(
+            modifiers.mapping,
+            of: field,
+            for: ValueReader(field: field, numbers: readDecimal(modifiers.decimal, default: numbers))
+                .with(
+                    edit: .read(
+                        remove: modifiers.remove,
+                        letterCase: modifiers.letterCase,
+                        of: field.name,
+                        &diagnostics
+                    )
+                )
+        )
     }
 
     /// A `map:` of one field, typed.
-    private mutating func readMapping(_ node: YAMLNode?, of field: FieldType, for reader: ValueReader) -> ValueReader {
+    mutating func readMapping(_ node: YAMLNode?, of field: FieldType, for reader: ValueReader) -> ValueReader {
         guard let node else { return reader }
         guard let pairs = node.mapping else {
             diagnostics.error("'map' must be a map, not \(node.described)", at: node)
@@ -120,121 +191,6 @@ extension RuleFileReader {
             }
         }
         return reader.with(mapping: values)
-    }
-
-    // MARK: Lists
-
-    mutating func readLists(
-        _ node: YAMLNode,
-        of record: RecordType,
-        numbers: NumberReader
-    ) -> [RegexEngine.ListRule] {
-        guard let pairs = node.mapping else {
-            diagnostics.error("'lists' must be a map, not \(node.described)", at: node)
-            return []
-        }
-        var rules: [RegexEngine.ListRule] = []
-        for pair in pairs {
-            guard let index = record.lists.firstIndex(where: { $0.name == pair.name }) else {
-                reportUnknown("list", pair.key, known: record.lists.map(\.name), in: "record '\(record.name)'")
-                continue
-            }
-            let type = record.lists[index]
-            var entries: [RegexEngine.ListEntry] = []
-            for entry in pair.value.elements {
-                if let entry = readEntry(entry, of: type, numbers: numbers) { entries.append(entry) }
-            }
-            rules.append(RegexEngine.ListRule(index: index, name: type.name, type: type, entries: entries))
-        }
-        return rules
-    }
-
-    private mutating func readEntry(
-        _ node: YAMLNode,
-        of list: ListType,
-        numbers: NumberReader
-    ) -> RegexEngine.ListEntry? {
-        guard var map = MappingReader(node, what: "an entry of '\(list.name)'", diagnostics: &diagnostics) else {
-            return nil
-        }
-        let match = map.required("match", &diagnostics)
-        let set = map.optional("set")
-        let mapping = map.optional("map")
-        let numbers = readDecimal(map.optional("decimal"), default: numbers)
-        map.finish(&diagnostics)
-        let constants = readConstants(set, of: list)
-        let mappings = readMappings(mapping, of: list)
-        guard let match, let pattern = patterns.compile(match, &diagnostics) else { return nil }
-        let names = pattern.groupNames.filter { !$0.hasPrefix("_") }
-        let fields = list.fields.map(\.name)
-        guard !names.isEmpty, names.allSatisfy({ fields.contains($0) }) else {
-            reportGroups(
-                match,
-                found: names,
-                expected: "groups named after the fields of '\(list.name)'",
-                known: fields
-            )
-            return nil
-        }
-        var captures: [RegexEngine.Capture] = []
-        for (index, field) in list.fields.enumerated() {
-            let isCaptured = names.contains(field.name)
-            if isCaptured, constants[index] != nil {
-                diagnostics.error("'\(field.name)' is both a group and in 'set'", at: match)
-            }
-            if !isCaptured, mappings[field.name] != nil {
-                diagnostics.error("'map' names '\(field.name)', which no group takes", at: match)
-            }
-            let isSet = set?.value(field.name) != nil
-            if !isCaptured, !isSet, field.required, field.defaultValue == nil {
-                diagnostics.error("list '\(list.name)' requires '\(field.name)': name a group or 'set' it", at: match)
-            }
-            guard isCaptured else { continue }
-            let reader = readMapping(
-                mappings[field.name],
-                of: field,
-                for: ValueReader(field: field, numbers: numbers)
-            )
-            captures.append(
-                RegexEngine.Capture(field: index, groups: pattern.groups(named: field.name), reader: reader)
-            )
-        }
-        return RegexEngine.ListEntry(pattern: pattern, captures: captures, constants: constants)
-    }
-
-    private mutating func readConstants(_ node: YAMLNode?, of list: ListType) -> [FieldValue?] {
-        var constants = [FieldValue?](repeating: nil, count: list.fields.count)
-        guard let node else { return constants }
-        guard let pairs = node.mapping else {
-            diagnostics.error("'set' must be a map, not \(node.described)", at: node)
-            return constants
-        }
-        for pair in pairs {
-            guard let index = list.fields.firstIndex(where: { $0.name == pair.name }) else {
-                reportUnknown("field", pair.key, known: list.fields.map(\.name), in: "list '\(list.name)'")
-                continue
-            }
-            constants[index] = ConstantReader.read(pair.value, as: list.fields[index], &diagnostics)
-        }
-        return constants
-    }
-
-    /// A `map:` of a list entry holds one map for each field: `map: { type: { SL: stop_loss } }`.
-    private mutating func readMappings(_ node: YAMLNode?, of list: ListType) -> [String: YAMLNode] {
-        guard let node else { return [:] }
-        guard let pairs = node.mapping else {
-            diagnostics.error("'map' must be a map, not \(node.described)", at: node)
-            return [:]
-        }
-        var mappings: [String: YAMLNode] = [:]
-        for pair in pairs {
-            if list.field(named: pair.name) == nil {
-                reportUnknown("field", pair.key, known: list.fields.map(\.name), in: "list '\(list.name)'")
-            } else {
-                mappings[pair.name] = pair.value
-            }
-        }
-        return mappings
     }
 
     // MARK: What is wrong
@@ -253,7 +209,7 @@ extension RuleFileReader {
         diagnostics.error(unknown(kind, key.scalar ?? "", known: known, in: place), at: key)
     }
 
-    private mutating func reportGroups(
+    mutating func reportGroups(
         _ match: YAMLNode,
         found: [String],
         expected: String,

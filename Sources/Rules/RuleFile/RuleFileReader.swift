@@ -41,10 +41,6 @@ struct RuleFileReader {
             return .broken(id: nil)
         }
         switch readEngine(&map) {
-        case .regex:
-            let parser = readRegex(&map)
-            guard let parser, !diagnostics.hasErrors else { return .broken(id: id) }
-            return .parser(parser)
         case .openai:
             let engine = map.key("engine") ?? root
             diagnostics.warning("engine 'openai' is read but not tried yet", at: engine)
@@ -54,8 +50,9 @@ struct RuleFileReader {
             guard let head, !diagnostics.hasErrors else { return .broken(id: id) }
             return .headOnly(head)
         case let engine?:
-            diagnostics.error("engine '\(engine.rawValue)' is not built yet", at: map.optional("engine") ?? root)
-            return .broken(id: id)
+            let parser = readParser(&map, engine: engine)
+            guard let parser, !diagnostics.hasErrors else { return .broken(id: id) }
+            return .parser(parser)
         case nil: return .broken(id: id)
         }
     }
@@ -65,30 +62,44 @@ struct RuleFileReader {
         return node.choice("'engine'", &diagnostics)
     }
 
-    // MARK: The regex engine
+    // MARK: The engines
 
-    private mutating func readRegex(_ map: inout MappingReader) -> RuleParser? {
-        let head = readHead(&map, engine: .regex)
+    private mutating func readParser(_ map: inout MappingReader, engine: RuleEngine) -> RuleParser? {
+        let head = readHead(&map, engine: engine)
         if let node = map.optional("define") { patterns.define(node, &diagnostics) }
         let numbers = readDecimal(map.optional("decimal"))
-        let split = map.optional("split").flatMap { patterns.compile($0, &diagnostics) }
+        let templates = engine == .template ? map.required("template", &diagnostics) : nil
+        let records = engine == .json ? map.optional("records").flatMap { readPath($0, engine: .json) } : nil
+        let split = engine.readsText ? map.optional("split").flatMap { patterns.compile($0, &diagnostics) } : nil
         let fieldsNode = map.optional("fields")
         let listsNode = map.optional("lists")
-        let cover = map.optional("cover").flatMap { patterns.compile($0, &diagnostics) }
+        let cover = engine.readsText ? map.optional("cover").flatMap { patterns.compile($0, &diagnostics) } : nil
         map.finish(&diagnostics)
         guard let head else { return nil }
-        let fields = readFields(fieldsNode, of: head.record, numbers: numbers, under: map.node)
-        let lists = listsNode.map { readLists($0, of: head.record, numbers: numbers) } ?? []
+        var entries = EntryContext(engine: engine, record: head.record, numbers: numbers)
+        if let templates { readTemplates(templates, fields: fieldsNode, &entries) }
+        let fields = readFields(fieldsNode, entries, under: map.node)
+        let lists = listsNode.map { readLists($0, entries) } ?? []
         guard !diagnostics.hasErrors else { return nil }
         return RuleParser(
             head: head,
             file: file.name,
             version: ContentHash.of(file.text),
-            engine: RegexEngine(type: head.record, fields: fields, lists: lists),
+            layout: layout(of: head, records: records),
+            extractor: Extractor(type: head.record, shapes: entries.shapes, fields: fields, lists: lists),
             split: split,
             cover: cover,
             recordChecks: recordChecks[head.record.name] ?? []
         )
+    }
+
+    private func layout(of head: RuleHead, records: ValuePath?) -> RecordLayout {
+        switch head.engine {
+        case .regex, .template, .openai: .text
+        case .pairs: .pairs
+        case .json: .json(records: records)
+        case .embed: .embeds(Normalizer(head.normalization))
+        }
     }
 
     /// `decimal: comma`, of the file or of one entry.
@@ -105,8 +116,10 @@ struct RuleFileReader {
         let status: RuleStatus? = map.optional("status").flatMap { $0.choice("'status'", &diagnostics) }
         let priority = map.optional("priority").flatMap { readPriority($0) }
         let filter = map.optional("channels").map { readChannels($0) }
-        let input: RuleInput? = map.optional("input").flatMap { $0.choice("'input'", &diagnostics) }
-        let steps = map.optional("normalize").map { readNormalization($0) }
+        // Embeds are their own input, and JSON is read as it stands: its backslashes are no markdown.
+        let input: RuleInput? =
+            engine == .embed ? .embeds : map.optional("input").flatMap { $0.choice("'input'", &diagnostics) }
+        let steps = engine == .json ? [] : map.optional("normalize").map { readNormalization($0) }
         let gate = map.optional("gate").flatMap { readGate($0) }
         let checksNode = map.optional("check")
         let examplesNode = map.optional("examples")
@@ -126,7 +139,7 @@ struct RuleFileReader {
             normalization: steps ?? .standard,
             gate: gate,
             checks: checks ?? [],
-            examples: examplesNode.map { readExamples($0, of: record) } ?? []
+            examples: examplesNode.map { readExamples($0, of: record, engine: engine) } ?? []
         )
     }
 

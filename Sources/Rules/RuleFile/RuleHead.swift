@@ -28,6 +28,18 @@ package enum RuleInput: String, Sendable, CaseIterable {
 /// The means by which a rule reads a text.
 package enum RuleEngine: String, Sendable, CaseIterable {
     case regex, pairs, template, json, embed, openai
+
+    /// The key by which an entry says where its value stands; `nil` where that is the whole text.
+    var originKey: String? {
+        switch self {
+        case .pairs: "key"
+        case .json, .embed: "path"
+        case .regex, .template, .openai: nil
+        }
+    }
+
+    /// Whether it reads a text from end to end, so that `split` and `cover` mean something.
+    var readsText: Bool { self == .regex || self == .pairs || self == .template }
 }
 
 /// What every rule file says, whatever its engine.

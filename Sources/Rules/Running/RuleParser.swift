@@ -8,7 +8,8 @@ final class RuleParser {
     let version: String
     /// The file's own, or one derived from what it requires; `nil` when the rule must be tried on every text.
     let gate: LiteralGate?
-    private let engine: RegexEngine
+    private let layout: RecordLayout
+    private let extractor: Extractor
     private let split: Pattern?
     private let cover: Pattern?
     /// The file's own, then the record type's.
@@ -21,7 +22,8 @@ final class RuleParser {
         head: RuleHead,
         file: String,
         version: String,
-        engine: RegexEngine,
+        layout: RecordLayout,
+        extractor: Extractor,
         split: Pattern?,
         cover: Pattern?,
         recordChecks: [Expression]
@@ -29,51 +31,83 @@ final class RuleParser {
         self.head = head
         self.file = file
         self.version = version
-        self.engine = engine
+        self.layout = layout
+        self.extractor = extractor
         self.split = split
         self.cover = cover
         checks = head.checks + recordChecks
-        gate = head.gate ?? engine.requiredLiterals.map { LiteralGate($0) }
+        gate = head.gate ?? extractor.requiredLiterals.map { LiteralGate($0) }
     }
 
     /// Every pattern with the name of its step.
     var patterns: [(step: String, pattern: Pattern)] {
-        engine.patterns + (split.map { [("split", $0)] } ?? []) + (cover.map { [("cover", $0)] } ?? [])
+        extractor.patterns + (split.map { [("split", $0)] } ?? []) + (cover.map { [("cover", $0)] } ?? [])
     }
 
     /// Runs the rule on a text that its channels and gate have admitted.
-    func parse(_ text: [UInt8]) -> Verdict {
-        text.withUnsafeBufferPointer { parse($0) }
+    ///
+    /// - Parameter embeds: gives the message's embeds; asked only by rules that read those.
+    func parse(_ text: [UInt8], embeds: () -> JSONView? = { nil }, _ trace: ExtractionTrace? = nil) -> Verdict {
+        text.withUnsafeBufferPointer { text in
+            switch layout {
+            case .text, .pairs: parse(text, trace)
+            case .json(let records): parse(pieces: jsonPieces(text, records), trace)
+            case .embeds(let normalizer):
+                parse(
+                    pieces: embeds()?.elements.map {
+                        Material(text: UnsafeBufferPointer(rebasing: text[..<0]), tree: $0, normalizer: normalizer)
+                    } ?? [],
+                    trace
+                )
+            }
+        }
     }
 
-    private func parse(_ text: UnsafeBufferPointer<UInt8>) -> Verdict {
-        guard let split else { return parse(pieces: [text]) }
-        var pieces: [UnsafeBufferPointer<UInt8>] = []
+    private func parse(_ text: UnsafeBufferPointer<UInt8>, _ trace: ExtractionTrace?) -> Verdict {
+        guard let split else { return parse(pieces: [material(text, 0..<text.count)], trace) }
+        var pieces: [Range<Int>] = []
         var start = 0
         let outcome = split.forEachMatch(in: text) { range in
             if range.upperBound > start, range.lowerBound >= start, range.lowerBound < text.count {
-                pieces.append(UnsafeBufferPointer(rebasing: text[start..<range.lowerBound]))
+                pieces.append(start..<range.lowerBound)
                 start = range.upperBound
             }
             return true
         }
         guard outcome == .noMatch else { return .abandoned(step: "split") }
-        pieces.append(UnsafeBufferPointer(rebasing: text[start...]))
-        return parse(pieces: pieces.filter { !$0.trimmed.isEmpty })
+        pieces.append(start..<text.count)
+        return parse(pieces: pieces.filter { !text[$0].trimmed.isEmpty }.map { material(text, $0) }, trace)
+    }
+
+    private func material(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Material {
+        let piece = UnsafeBufferPointer(rebasing: text[range])
+        var material = Material(text: piece, offset: range.lowerBound)
+        if case .pairs = layout { material.pairs = TextPair.read(piece) }
+        return material
+    }
+
+    private func jsonPieces(_ text: UnsafeBufferPointer<UInt8>, _ records: ValuePath?) -> [Material] {
+        guard let block = CodeBlock.json(in: text), let document = try? JSONDocument(Array(text[block])) else {
+            return []
+        }
+        let roots = records?.values(in: document.root) ?? [document.root]
+        return roots.map {
+            Material(text: UnsafeBufferPointer(rebasing: text[..<0]), offset: block.lowerBound, tree: $0)
+        }
     }
 
     /// A piece that lacks a required field is no record. One that fails a later step fails the whole message: half a
     /// message is never written.
-    private func parse(pieces: [UnsafeBufferPointer<UInt8>]) -> Verdict {
+    private func parse(pieces: [Material], _ trace: ExtractionTrace?) -> Verdict {
         var drafts: [RecordDraft] = []
         var leftovers: [UnsafeBufferPointer<UInt8>] = []
         for piece in pieces {
-            switch engine.extract(piece) {
-            case .absent: leftovers.append(piece)
+            switch extractor.extract(piece, trace) {
+            case .absent: leftovers.append(piece.text)
             case .failed(let failure): return .failed(failure)
             case .abandoned(let step): return .abandoned(step: step)
             case .taken(var draft, let spans):
-                if let verdict = uncovered(piece, spans) { return verdict }
+                if let verdict = uncovered(piece.text, spans) { return verdict }
                 draft.fillDefaults(head.record)
                 if let broken = checks.first(where: { !$0.holds(for: draft) }) {
                     return .failed(StepFailure(step: "check failed", detail: broken.source))
@@ -103,4 +137,16 @@ final class RuleParser {
         }
         return outcome == .noMatch ? nil : .abandoned(step: "cover")
     }
+}
+
+/// How the text of a message is laid out for an engine.
+enum RecordLayout {
+    /// As it stands: patterns and templates.
+    case text
+    /// As lines of keys and values.
+    case pairs
+    /// As JSON, with the path to its records; without one the whole is a record.
+    case json(records: ValuePath?)
+    /// As embeds, each of them a record, their texts normalised.
+    case embeds(Normalizer)
 }

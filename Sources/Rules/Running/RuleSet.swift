@@ -19,6 +19,7 @@ package final class RuleSet {
     private let normalizers: [Normalizer]
     /// The texts of the message at hand, one for each input and normalisation, made when first needed.
     private var texts: [NormalizedText?]
+    private var embeds = LazyEmbeds()
 
     init(_ parsers: [RuleParser], others: [ParserSummary] = []) {
         let sorted = parsers.sorted { ($0.head.priority, $0.file) < ($1.head.priority, $1.file) }
@@ -55,10 +56,11 @@ package final class RuleSet {
             return ParsedMessage(message: message, outcome: .unmatched)
         }
         for index in texts.indices { texts[index] = nil }
+        embeds = LazyEmbeds()
         var failure: (parser: RuleParser, step: StepFailure)?
         for place in index.candidates(in: message.channelID, text: { text($0, of: message) }) {
             let parser = ordered[place]
-            let verdict = parser.parse(text(parser.textSlot, of: message).bytes)
+            let verdict = parser.parse(text(parser.textSlot, of: message).bytes, embeds: { embeds.read(message) })
             parser.counts.add(verdict)
             if parser.head.status == .shadow { continue }
             switch verdict {

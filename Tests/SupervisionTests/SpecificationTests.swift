@@ -30,6 +30,10 @@ import Testing
         ),
         ([command("a", probe: .tcp("localhost", 0))], "a probe's port is 1 to 65535, not 0"),
         ([command("a", probe: .exec([]))], "the probe of 'a' has no command"),
+        (
+            [ChildSpecification(name: "a", command: ["x"], backoff: Backoff(initial: .seconds(60)))],
+            "the breaker of 'a' can never see 5 failures within 60s: its back-off spreads them over 72s at least"
+        ),
     ])
     func whatCannotBeRun(children: [ChildSpecification], message: String) {
         let tree = TreeSpecification(name: "t", children: children, statusSocket: "/x")

@@ -304,7 +304,8 @@ import Testing
         try await tree.said("ended", "a/1")
         try await tree.said("is ready", "b/1")
         let supervisor = try Int32(#require(RunningTree.onlyChild(of: tree.pid)))
-        #expect(RunningTree.descendants(of: supervisor) >= 101)
+        #expect(RunningTree.children(of: supervisor).count >= 101)
+        #expect(try await eventually { !RunningTree.children(of: supervisor).contains { $0.isZombie } })
         kill(supervisor, SIGTERM)
         #expect(await tree.exitCode() == 0)
         #expect(!exists(supervisor))
@@ -322,18 +323,30 @@ extension RunningTree {
         return process.terminationStatus == 0
     }
 
-    private static func parents() -> [(pid: Int32, parent: Int32)] {
+    struct ProcessEntry {
+        var pid: Int32
+        var parent: Int32
+        var isZombie: Bool
+    }
+
+    private static func processes() -> [ProcessEntry] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.compactMap { Int32($0) }.compactMap { pid in
             guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
                 let name = text.lastIndex(of: ")")
             else { return nil }
             let fields = text[text.index(name, offsetBy: 2)...].split(separator: " ")
-            return Int32(fields[1]).map { (pid, $0) }
+            return Int32(fields[1]).map { ProcessEntry(pid: pid, parent: $0, isZombie: fields[0] == "Z") }
         }
     }
 
-    static func onlyChild(of pid: Int32) -> Int32? { parents().first { $0.parent == pid }?.pid }
+    static func children(of pid: Int32) -> [ProcessEntry] { processes().filter { $0.parent == pid } }
 
-    static func descendants(of pid: Int32) -> Int { parents().filter { $0.parent == pid }.count }
+    static func onlyChild(of pid: Int32) -> Int32? { children(of: pid).first?.pid }
+
+    static func residentBytes(of pid: Int32) -> Int {
+        let text = (try? String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8)) ?? ""
+        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+        return (pages ?? .max >> 20) * Int(sysconf(Int32(_SC_PAGESIZE)))
+    }
 }

@@ -11,13 +11,13 @@ struct RecordOutline {
         var lines = ["record \(number)"]
         for index in type.fields.indices {
             guard let expected = record.fields.first(where: { $0.field == index }) else { continue }
-            if let value = expected.value { lines.append("  \(type.fields[index].name): \(shown(value))") }
+            if let value = expected.value { lines.append("  \(type.fields[index].name): \(Self.shown(value))") }
         }
         for index in type.lists.indices {
             let elements = record.lists.first { $0.list == index }?.elements ?? []
             for (place, element) in elements.enumerated() {
                 let values = type.lists[index].fields.enumerated().compactMap { field, fieldType in
-                    element.first { $0.field == field }?.value.map { "\(fieldType.name): \(shown($0))" }
+                    element.first { $0.field == field }?.value.map { "\(fieldType.name): \(Self.shown($0))" }
                 }
                 lines.append("  \(type.lists[index].name) \(place + 1): \(values.joined(separator: ", "))")
             }
@@ -32,7 +32,7 @@ struct RecordOutline {
         for (index, field) in type.fields.enumerated() {
             guard let value = draft.fields[index] else { continue }
             let isNamed = expected?.fields.contains { $0.field == index } ?? true
-            if isNamed || draft.isRead[index] { lines.append("  \(field.name): \(shown(value))") }
+            if isNamed || draft.isRead[index] { lines.append("  \(field.name): \(Self.shown(value))") }
         }
         for (index, list) in type.lists.enumerated() {
             let named = expected?.lists.first { $0.list == index }?.elements ?? []
@@ -41,7 +41,7 @@ struct RecordOutline {
                 let values = list.fields.enumerated().compactMap { field, fieldType -> String? in
                     guard let value = element.fields[field] else { return nil }
                     let isNamed = beside?.contains { $0.field == field } ?? true
-                    return isNamed || element.isRead[field] ? "\(fieldType.name): \(shown(value))" : nil
+                    return isNamed || element.isRead[field] ? "\(fieldType.name): \(Self.shown(value))" : nil
                 }
                 lines.append("  \(list.name) \(place + 1): \(values.joined(separator: ", "))")
             }
@@ -49,7 +49,7 @@ struct RecordOutline {
         return lines
     }
 
-    private func shown(_ value: FieldValue) -> String {
+    static func shown(_ value: FieldValue) -> String {
         switch value {
         case .text(let text): text
         case .integer(let number): number.description

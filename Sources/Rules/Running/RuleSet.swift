@@ -9,7 +9,7 @@ package final class RuleSet {
     package static let longestText = 64 * 1024
 
     /// The shadows first, since every message runs through them; then the live rules by priority and file name.
-    private let ordered: [RuleParser]
+    let ordered: [RuleParser]
     private let index: CandidateIndex
     /// In the order of the files; those that are off are among them.
     package let parsers: [ParserSummary]

@@ -6,8 +6,8 @@
 #   postgres_stop DIR       stops it fast and waits until it is gone; nothing to stop is no error
 #
 # The server listens on loopback only, on a free port, and asks for a password. It runs as the caller, or as the user
-# `postgres` when the caller is root, since the server refuses to run as root; that user must be able to reach DIR.
-# Everything is in DIR: `data`, `port`, `password`, `log`.
+# `postgres` when the caller is root, since the server refuses to run as root. DIR then belongs to that user, but may lie
+# anywhere, also below a folder that only root may enter. Everything is in DIR: `data`, `port`, `password`, `log`.
 
 # The folder of the newest installed server's programs, such as /usr/lib/postgresql/15/bin.
 _postgres_bin() {
@@ -21,13 +21,17 @@ _postgres_bin() {
     dirname "$newest"
 }
 
-# Runs a program as the user the server may run as, from a folder that user can read.
+# What the server programs call DIR: a descriptor opened by the caller and inherited by all of them, since their user
+# may not be allowed to enter the folders above DIR.
+_postgres_dir=/proc/self/fd/9
+
+# _postgres_as_server DIR PROGRAM [ARGUMENT...]: runs a program as the user the server may run as, with DIR open.
 _postgres_as_server() {
-    if [ "$(id -u)" -eq 0 ]; then
-        (cd / && exec setpriv --reuid=postgres --regid=postgres --init-groups -- "$@")
-    else
-        "$@"
-    fi
+    (
+        exec 9<"$1" && cd / && shift || exit
+        [ "$(id -u)" -ne 0 ] || set -- setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"
+        exec "$@"
+    )
 }
 
 # A port nobody listens on now. Another program may take it before we do, so the caller tries more than once.
@@ -46,8 +50,9 @@ _postgres_create() {
     (umask 077 && od -An -N12 -tx1 /dev/urandom | tr -d ' \n' >"$dir/password")
     if [ "$(id -u)" -eq 0 ]; then chown postgres "$dir/password"; fi
     rm -rf "$dir/data"
-    if ! _postgres_as_server "$bin/initdb" -D "$dir/data" -U chaffinch --pwfile="$dir/password" \
-        --auth=scram-sha-256 --encoding=UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1; then
+    if ! _postgres_as_server "$dir" "$bin/initdb" -D "$_postgres_dir/data" -U chaffinch \
+        --pwfile="$_postgres_dir/password" --auth=scram-sha-256 --encoding=UTF8 --locale=C --no-sync \
+        >"$dir/initdb.log" 2>&1; then
         cat "$dir/initdb.log" >&2
         return 69
     fi
@@ -56,7 +61,7 @@ _postgres_create() {
 
 _postgres_launch() {
     local dir=$1 bin=$2 port=$3
-    _postgres_as_server "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 -s \
+    _postgres_as_server "$dir" "$bin/pg_ctl" -D "$_postgres_dir/data" -l "$_postgres_dir/log" -w -t 60 -s \
         -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200" \
         start >/dev/null 2>&1
 }
@@ -67,7 +72,7 @@ postgres_start() {
     dir=$(cd "$1" && pwd) || return
     bin=$(_postgres_bin) || return
     [ -e "$dir/data/chaffinch-created" ] || _postgres_create "$dir" "$bin" || return
-    if ! _postgres_as_server "$bin/pg_ctl" -D "$dir/data" status >/dev/null 2>&1; then
+    if ! _postgres_as_server "$dir" "$bin/pg_ctl" -D "$_postgres_dir/data" status >/dev/null 2>&1; then
         port=$(cat "$dir/port" 2>/dev/null || _postgres_free_port)
         for attempt in 1 2 3 4 5; do
             if _postgres_launch "$dir" "$bin" "$port"; then break; fi
@@ -90,8 +95,8 @@ postgres_stop() {
     [ -d "$dir/data" ] || return 0
     dir=$(cd "$dir" && pwd)
     bin=$(_postgres_bin) || return
-    _postgres_as_server "$bin/pg_ctl" -D "$dir/data" status >/dev/null 2>&1 || return 0
-    _postgres_as_server "$bin/pg_ctl" -D "$dir/data" -m fast -w -t 60 -s stop
+    _postgres_as_server "$dir" "$bin/pg_ctl" -D "$_postgres_dir/data" status >/dev/null 2>&1 || return 0
+    _postgres_as_server "$dir" "$bin/pg_ctl" -D "$_postgres_dir/data" -m fast -w -t 60 -s stop
 }
 
 postgres_restart() {

@@ -23,6 +23,18 @@ enum LongLineProbe {
     private static func own(_ pattern: Pattern) -> [(String, String)] {
         let words = pattern.source.utf8.split { !(0x41...0x5A ~= $0 || 0x61...0x7A ~= $0) }
             .map { String(decoding: $0, as: UTF8.self) }.filter { $0.count >= 2 }
-        return Set(words).sorted().prefix(4).map { ("'\($0) '", $0 + " ") }
+        return Set(words).sorted().prefix(4).map { ("'\($0) '", $0 + " ") } + letters(pattern)
+    }
+
+    /// Repeats of one character from the pattern, where it repeats a group: `(x+x+)+`.
+    private static func letters(_ pattern: Pattern) -> [(String, String)] {
+        guard [")+", ")*", "){"].contains(where: { pattern.source.contains($0) }) else { return [] }
+        let letters = pattern.source.utf8.filter {
+            $0.isASCIIWord && $0 != UInt8(ascii: "a") && $0 != UInt8(ascii: "1")
+        }
+        return Set(letters).sorted().prefix(8).map { letter in
+            let text = String(decoding: [letter], as: UTF8.self)
+            return ("'\(text)'", text)
+        }
     }
 }

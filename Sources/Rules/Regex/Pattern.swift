@@ -54,6 +54,7 @@ final class Pattern {
     /// character. After `matched` the ranges are read with ``range(of:)``.
     func match(_ subject: UnsafeBufferPointer<UInt8>, from start: Int = 0) -> Outcome {
         if !isTranslated { translate() }
+        limits.fit(subject.count)
         let result = withUnsafePointer(to: 0) { empty in
             // PCRE2 wants an address even for no bytes at all.
             let address = subject.baseAddress ?? UnsafeRawPointer(empty).assumingMemoryBound(to: UInt8.self)

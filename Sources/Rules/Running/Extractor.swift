@@ -321,7 +321,7 @@ extension Extractor {
             let sets = shapes.map { RequiredLiterals.of($0.pattern.source) }
             if let all = Self.union(sets) { candidates.append(all) }
         }
-        return RequiredLiterals.best(of: candidates)
+        return RequiredLiterals.best(of: candidates).map { Set($0).sorted() }
     }
 
     private static func requiredLiterals(_ rule: FieldRule) -> [String]? {

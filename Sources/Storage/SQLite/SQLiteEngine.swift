@@ -1,7 +1,7 @@
 import GRDB
 import Logging
 
-/// A SQLite database file, opened at the first transaction.
+/// A SQLite database file, opened at the first transaction. Only a setup makes the file and its folder.
 ///
 /// In write-ahead mode with `synchronous=FULL`, so that a commit is on the disk when it returns: acknowledging the
 /// broker must not run ahead of it.
@@ -21,7 +21,7 @@ final class SQLiteEngine: SQLEngine {
         _ body: (SQLiteConnection) throws -> Result
     ) throws -> Result {
         do {
-            let queue = try opened()
+            let queue = try opened(for: kind)
             switch kind {
             case .snapshot: return try queue.read { try body(SQLiteConnection(database: $0)) }
             case .write, .setUp:
@@ -47,9 +47,15 @@ final class SQLiteEngine: SQLEngine {
         queue = nil
     }
 
-    private func opened() throws -> DatabaseQueue {
+    private func opened(for kind: TransactionKind) throws -> DatabaseQueue {
         guard !isClosed else { throw StoreError(.unavailable, "the store is closed") }
         if let queue { return queue }
+        let file = SQLiteFile(path: path)
+        if kind == .setUp {
+            try file.makeFolder()
+        } else if !file.exists {
+            throw StoreError(.notSetUp, "there is no database file \(path) yet; run 'chaffinch setup'")
+        }
         var configuration = Configuration()
         configuration.busyMode = .timeout(10)
         configuration.label = "chaffinch"

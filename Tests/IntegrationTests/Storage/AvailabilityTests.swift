@@ -26,7 +26,7 @@ struct AvailabilityTests {
 
     @Test("a server that is not there is unavailable, as is a folder")
     func reportsAbsence() async throws {
-        for url in ["postgres://user:secret@127.0.0.1:1/db", "sqlite:/nonexistent/folder/test.db"] {
+        for url in ["postgres://user:secret@127.0.0.1:1/db", "sqlite:\(NSTemporaryDirectory())"] {
             let store = try openStore(url, schema: .trading, name: "test", logger: Logger(label: "test"))
             let error = await #expect(throws: StoreError.self) { try await store.checkReady() }
             #expect(error?.code == .unavailable)

@@ -64,7 +64,7 @@ struct TestDatabase {
         try openStore(url, schema: schema, name: name, logger: Logger(label: "test"))
     }
 
-    /// Runs SQL that the protocol has no method for.
+    /// Runs SQL that the protocol has no method for, making the SQLite file where there is none.
     func execute(_ sql: String) async throws {
         let store = try open()
         switch store {
@@ -83,7 +83,7 @@ struct TestDatabase {
 
 extension DatabaseStore {
     fileprivate func execute(_ sql: String) throws {
-        try engine.transaction(.write) { try $0.execute(sql) }
+        try engine.transaction(.setUp) { try $0.execute(sql) }
     }
 }
 

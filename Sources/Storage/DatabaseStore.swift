@@ -54,13 +54,6 @@ actor DatabaseStore<Engine: SQLEngine>: Store {
         try engine.transaction(.write) { try $0.finishBackfill(lease, until: until) }
     }
 
-    func renew(_ leases: [ChannelLease], for duration: Duration) throws -> [ChannelLease] {
-        guard !leases.isEmpty else { return [] }
-        return try engine.transaction(.write) { connection in
-            try leases.inLockOrder.filter { try connection.renew($0, for: duration) }
-        }
-    }
-
     func release(_ leases: [ChannelLease]) throws {
         guard !leases.isEmpty else { return }
         try engine.transaction(.write) { connection in

@@ -7,7 +7,8 @@ package import Model
 /// ``StoreError``; after `unavailable` the same call may be made again, since every one of them is idempotent.
 package protocol Store: Sendable {
     /// Creates the tables, or widens them to what the schema asks for, all in one transaction and under a lock, so
-    /// that two setups at once do not clash.
+    /// that two setups at once do not clash. A SQLite file is made where there is none, with the folders above it (for
+    /// their owner alone); every other method throws `notSetUp` then and makes nothing.
     ///
     /// - Throws: `notAdditive` with the SQL that would be needed when a change could lose or refuse data;
     ///   `otherPipeline` when the database belongs to another; `lockTimeout` when another setup or a long
@@ -35,8 +36,8 @@ package protocol Store: Sendable {
     /// fences off the one before.
     ///
     /// - Parameters:
-    ///   - startingAt: the cursor of a channel never read before.
-    ///   - since: how far back to read once; where it is lower than `startingAt`, the new cursor begins there instead.
+    ///   - startingAt: the cursor of a channel never read before. One read before keeps its own.
+    ///   - since: another such cursor; the lower of the two counts.
     /// - Returns: `nil` while another holder's lease is valid.
     func acquireLease(
         channel: Snowflake,
@@ -55,9 +56,6 @@ package protocol Store: Sendable {
     ///
     /// - Returns: false when the lease was taken over or released.
     func finishBackfill(_ lease: ChannelLease, until: Snowflake) async throws -> Bool
-
-    /// Renews leases and returns those that are still held.
-    func renew(_ leases: [ChannelLease], for duration: Duration) async throws -> [ChannelLease]
 
     /// Gives leases up, so that another may acquire them at once. Those taken over meanwhile are left alone.
     func release(_ leases: [ChannelLease]) async throws

@@ -47,10 +47,6 @@ extension SQLConnection {
         return try update(lease, setting: "backfill_until = \(lower)", [try SQLValue(until)])
     }
 
-    func renew(_ lease: ChannelLease, for duration: Duration) throws -> Bool {
-        try update(lease, setting: "expires_at = \(dialect.later(bySeconds: "$4"))", [SQLValue(duration)])
-    }
-
     func release(_ lease: ChannelLease) throws {
         _ = try update(lease, setting: "holder = NULL, expires_at = NULL", [])
     }

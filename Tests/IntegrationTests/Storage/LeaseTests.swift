@@ -62,7 +62,6 @@ struct LeaseTests {
             #expect(second.contiguousID == Snowflake(1_500))
             #expect(try await store.advance(first, to: Snowflake(9_000), renewingFor: .seconds(30)) == false)
             #expect(try await store.finishBackfill(first, until: Snowflake(1)) == false)
-            #expect(try await store.renew([first, second], for: .seconds(30)) == [second])
             try await store.release([first])
             #expect(try await acquire(store, as: "a") == nil)
             #expect(try await store.rows("SELECT contiguous_id FROM fetch_cursors").rows == [["1500"]])

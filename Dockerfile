@@ -27,5 +27,4 @@ WORKDIR /chaffinch
 USER chaffinch
 VOLUME /chaffinch/data
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["chaffinch", "status", "--live"]
-ENTRYPOINT ["chaffinch"]
-CMD ["supervisor"]
+ENTRYPOINT ["chaffinch", "supervisor"]

@@ -5,7 +5,9 @@
 #include <simdjson.h>
 
 #include <cstring>
+#include <deque>
 #include <new>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -18,6 +20,8 @@ struct cf_json_document {
     padded_string source;
     ondemand::parser parser;
     std::vector<cf_json_node> nodes;
+    /// Strings that simdjson refuses to unescape; a deque keeps them in place.
+    std::deque<std::string> lenient;
 };
 
 namespace {
@@ -48,6 +52,79 @@ bool is_number(std::string_view text) {
         if (digits() == 0) return false;
     }
     return i == text.size();
+}
+
+int hex_digit(char c) {
+    if (is_digit(c)) return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+void append_utf8(std::string &out, uint32_t scalar) {
+    if (scalar < 0x80) {
+        out += char(scalar);
+    } else if (scalar < 0x800) {
+        out += char(0xC0 | scalar >> 6);
+        out += char(0x80 | (scalar & 0x3F));
+    } else if (scalar < 0x10000) {
+        out += char(0xE0 | scalar >> 12);
+        out += char(0x80 | (scalar >> 6 & 0x3F));
+        out += char(0x80 | (scalar & 0x3F));
+    } else {
+        out += char(0xF0 | scalar >> 18);
+        out += char(0x80 | (scalar >> 12 & 0x3F));
+        out += char(0x80 | (scalar >> 6 & 0x3F));
+        out += char(0x80 | (scalar & 0x3F));
+    }
+}
+
+/// The four digits of a \u escape that starts at `at`; -1 when there is none.
+int32_t code_unit(std::string_view text, size_t at) {
+    if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return -1;
+    int32_t unit = 0;
+    for (size_t i = at + 2; i < at + 6; i++) {
+        int digit = hex_digit(text[i]);
+        if (digit < 0) return -1;
+        unit = unit << 4 | digit;
+    }
+    return unit;
+}
+
+/// Unescapes a string token as simdjson does, but for half a surrogate pair, which RFC 8259 (section 8.2) lets a
+/// sender write: it becomes U+FFFD, so that one such message does not make its whole page unreadable.
+bool unescape_leniently(std::string_view token, std::string &out) {
+    if (token.size() < 2 || token.front() != '"' || token.back() != '"') return false;
+    std::string_view text = token.substr(1, token.size() - 2);
+    for (size_t i = 0; i < text.size();) {
+        if (text[i] != '\\') {
+            out += text[i++];
+            continue;
+        }
+        if (i + 1 >= text.size()) return false;
+        static constexpr std::string_view escapes = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
+        size_t simple = escapes.find(text[i + 1]);
+        if (simple != std::string_view::npos) {
+            out += meanings[simple];
+            i += 2;
+            continue;
+        }
+        int32_t unit = code_unit(text, i);
+        if (unit < 0) return false;
+        i += 6;
+        uint32_t scalar = uint32_t(unit);
+        if (unit >= 0xD800 && unit < 0xE000) {
+            int32_t low = unit < 0xDC00 ? code_unit(text, i) : -1;
+            if (low >= 0xDC00 && low < 0xE000) {
+                scalar = 0x10000 + (uint32_t(unit - 0xD800) << 10) + uint32_t(low - 0xDC00);
+                i += 6;
+            } else {
+                scalar = 0xFFFD;
+            }
+        }
+        append_utf8(out, scalar);
+    }
+    return true;
 }
 
 struct Walker {
@@ -113,7 +190,11 @@ struct Walker {
             break;
         case ondemand::json_type::string: {
             std::string_view text;
-            if (auto error = value.get_string().get(text)) return fail(error);
+            if (auto error = value.get_string().get(text)) {
+                std::string &lenient = document.lenient.emplace_back();
+                if (!unescape_leniently(token, lenient)) return fail(error);
+                text = lenient;
+            }
             kind = CF_JSON_STRING;
             document.nodes[index].text = text.data();
             document.nodes[index].text_length = uint32_t(text.size());

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
 import Model
+import PipelineFile
 import Supervision
+import Workers
 
 @main
 struct Main {
@@ -16,9 +18,10 @@ struct Main {
             // At once: static destructors must not run under threads that are still at work.
             _exit(failure.exitCode)
         } catch {
-            let code = ChaffinchCommand.exitCode(for: error)
             // Usage errors exit 64 (EX_USAGE), as ArgumentParser has it; --help and --version exit 0.
-            ChaffinchCommand.exit(withError: code == .failure ? CommandFailure.wrapping(error) : error)
+            guard ChaffinchCommand.exitCode(for: error) == .failure else { ChaffinchCommand.exit(withError: error) }
+            Terminal.error("chaffinch: \(error)")
+            _exit(CommandFailure.exitCode(of: error))
         }
     }
 }
@@ -56,5 +59,14 @@ struct CommandFailure: Error, CustomStringConvertible {
         self.description = description
     }
 
-    static func wrapping(_ error: any Error) -> any Error { error }
+    /// What an error that no command foresaw means to whoever called: a file or folder that cannot be used and a tree
+    /// that cannot be are the configuration's.
+    static func exitCode(of error: any Error) -> Int32 {
+        switch error {
+        case let error as SupervisionError:
+            error.code == .locked || error.code == .unavailable ? ExitCode.unavailable : ExitCode.configuration
+        case is FileProblem, is TemplateError: ExitCode.configuration
+        default: WorkerProcess.exitCode(of: error)
+        }
+    }
 }

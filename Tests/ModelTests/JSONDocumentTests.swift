@@ -48,6 +48,19 @@ import Testing
         #expect(throws: JSONError.self) { _ = try JSONDocument([0x5B, 0x22, 0xFF, 0x22, 0x5D] as [UInt8]) }
     }
 
+    @Test(arguments: [
+        (#""a \ud800 b""#, "a \u{FFFD} b"), (#""\udc00\ud83d\ude00""#, "\u{FFFD}😀"),
+        (#""\ud800\ud800""#, "\u{FFFD}\u{FFFD}"),
+        (#""\ud800\n\"\\\u00e9""#, "\u{FFFD}\n\"\\é"),
+    ])
+    func halfASurrogatePairIsReplacedAndItsBytesKept(text: String, expected: String) throws {
+        let document = try JSONDocument("[\(text),1]")
+        let elements = document.root.elements.map { $0 }
+        #expect(elements[0].string == expected)
+        #expect(String(decoding: elements[0].raw, as: UTF8.self) == text)
+        #expect(elements[1].integer == 1)
+    }
+
     @Test func depthIsBounded() {
         let deep = String(repeating: "[", count: 129) + String(repeating: "]", count: 129)
         #expect(throws: JSONError.self) { _ = try JSONDocument(deep) }

@@ -17,6 +17,16 @@ package struct Template: Sendable, Equatable {
         parts.contains { if case .variable = $0 { true } else { false } }
     }
 
+    /// The names of all variables it refers to, those of defaults too.
+    package var variables: Set<String> { Self.variables(parts) }
+
+    private static func variables(_ parts: [Part]) -> Set<String> {
+        parts.reduce(into: []) { names, part in
+            guard case .variable(let name, let fallback) = part else { return }
+            names.formUnion(variables(fallback ?? []).union([name]))
+        }
+    }
+
     /// The text with every reference replaced.
     ///
     /// - Throws: ``TemplateError/unset(_:)`` for a variable that is not set and has no default,

@@ -27,6 +27,8 @@ package struct ChannelInfo: Sendable, Equatable {
     package var type: Int
     /// The bot's own permissions there, where Discord tells them.
     package var permissions: UInt64?
+    /// The newest message of the channel, though it may be deleted by now.
+    package var lastMessageID: Snowflake?
 
     /// Whether messages can be read there: View Channel (bit 10) and Read Message History (bit 16), or Administrator
     /// (bit 3). `nil` where Discord does not tell. Without it Discord sends an empty list instead of an error.
@@ -45,6 +47,7 @@ package struct ChannelInfo: Sendable, Equatable {
         self.type = Int(type)
         guildID = json["guild_id"]?.string.flatMap { Snowflake($0) }
         name = json["name"]?.string
+        lastMessageID = json["last_message_id"]?.string.flatMap { Snowflake($0) }
         permissions = json["permissions"]?.string.flatMap { UInt64($0) }
     }
 }

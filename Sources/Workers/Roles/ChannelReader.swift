@@ -16,6 +16,8 @@ struct ChannelReader {
     let store: any Store
     let publishing: ConfirmedPublishing
     let progress: FetchProgress
+    /// Under which name the lease is held.
+    let holder: String
 
     /// Ids of messages with equal timestamps are not always in order, so each catch-up steps back this far.
     private static let overlapSeconds: UInt64 = 5
@@ -35,9 +37,15 @@ struct ChannelReader {
     /// - Throws: ``WorkerFailure`` when Discord refuses the token.
     func run() async throws {
         var backoff = Self.slowRetry
+        var waits = WaitingNotes()
         while !context.drain.isRequested {
             do {
-                try await readWhileLeased { backoff.reset() }
+                guard try await readWhileLeased(succeeded: { backoff.reset() }) else {
+                    if waits.note(.lease) { logger.info("another fetcher reads this channel; waiting for its lease") }
+                    _ = await context.drain.sleep(for: .seconds(5))
+                    continue
+                }
+                waits = WaitingNotes()
             } catch let error as DiscordError where error.code == .unauthorised {
                 throw WorkerFailure(exitCode: ExitCode.configuration, "\(error)")
             } catch let error as DiscordError {
@@ -45,69 +53,82 @@ struct ChannelReader {
                 let wait = error.code == .unavailable ? .seconds(5) : backoff.next()
                 logger.error("\(error)", metadata: ["retry_in": "\(wait.components.seconds)s"])
                 _ = await context.drain.sleep(for: wait)
-            } catch let error as StoreError where error.code == .unavailable {
-                logger.warning("the database is not available; reading again", metadata: ["error": "\(error)"])
+            } catch let error as StoreError where error.code == .unavailable || error.code == .notSetUp {
+                if waits.note(.database) {
+                    logger.warning("the database is not available; waiting", metadata: ["error": "\(error)"])
+                }
                 _ = await context.drain.sleep(for: .seconds(1))
             }
         }
     }
 
-    private func readWhileLeased(succeeded: () -> Void) async throws {
+    /// - Returns: false when another fetcher holds the lease.
+    private func readWhileLeased(succeeded: () -> Void) async throws -> Bool {
         guard
             let lease = try await store.acquireLease(
                 channel: channel.id,
                 holder: holder,
                 duration: leaseDuration,
                 startingAt: startingPoint,
-                since: channel.since.map { Snowflake(justBefore: $0) }
+                since: nil
             )
-        else {
-            // Another supervisor reads this channel; be there when it stops.
-            _ = await context.drain.sleep(for: .seconds(10))
-            return
+        else { return false }
+        do {
+            try await read(lease, succeeded: succeeded)
+        } catch {
+            try? await store.release([lease])
+            throw error
         }
+        try? await store.release([lease])
+        return true
+    }
+
+    /// Catches up, then polls; returns when the lease is lost or the process drains.
+    private func read(_ lease: ChannelLease, succeeded: () -> Void) async throws {
         var cursor = lease.contiguousID
-        try await readEarlierHistory(lease)
-        guard try await catchUp(lease, from: &cursor) else { return }
+        guard try await catchUp(lease, from: &cursor), try await readEarlierHistory(lease) else { return }
         succeeded()
         var newest = NewestPage()
         repeat {
             guard try await poll(lease, from: &cursor, newest: &newest) else { return }
-            progress.mark(channel.id, degraded: false)
             succeeded()
         } while await context.drain.sleep(for: context.pipeline.discord.poll)
-        try await store.release([lease])
     }
-
-    private var holder: String { "\(context.pipeline.name)/\(context.name)/\(ProcessIdentity.unique)" }
 
     /// Where a channel that was never read begins: at `since`, or now.
     private var startingPoint: Snowflake { Snowflake(justBefore: channel.since ?? .now) }
 
-    /// When `since` was moved back after the channel had been read: the messages before what is there already.
-    private func readEarlierHistory(_ lease: ChannelLease) async throws {
+    /// What Discord answers; `nil` when the process drains first, so that a wait for Discord does not hold up the stop.
+    private func messages(_ window: MessageWindow) async throws -> [Page.Element]? {
+        try await context.untilDrained { [discord, channel] in try await discord.messages(in: channel.id, window) }
+    }
+
+    /// When `since` was moved back after the channel had been read: the messages before what is there already. Begins
+    /// anew when it was cut off. False when the lease was lost or the process drains.
+    private func readEarlierHistory(_ lease: ChannelLease) async throws -> Bool {
         guard let since = channel.since.map({ Snowflake(justBefore: $0) }), let floor = lease.backfillUntil,
             since < floor
-        else { return }
+        else { return true }
         logger.info("reading earlier history", metadata: ["since": "\(since.timestamp)"])
         var position = since
         while position < floor {
-            let elements = try await discord.messages(in: channel.id, .after(position))
-            guard let highest = elements.compactMap(\.messageID).max() else { break }
-            guard try await publish(elements.filter { ($0.messageID ?? floor) <= floor }) else { return }
-            _ = try await store.advance(lease, to: lease.contiguousID, renewingFor: leaseDuration)
+            guard let elements = try await messages(.after(position)),
+                try await publish(elements.filter { ($0.messageID ?? floor) <= floor }),
+                try await advance(lease, to: lease.contiguousID)
+            else { return false }
+            guard let highest = elements.compactMap(\.messageID).max(), elements.count == Page.maximumMessages else {
+                break
+            }
             position = max(position, highest)
-            if elements.count < Page.maximumMessages { break }
         }
-        _ = try await store.finishBackfill(lease, until: since)
+        return try await store.finishBackfill(lease, until: since)
     }
 
     /// Pages forward from the cursor until the channel's end. False when the lease was lost or the process drains.
     private func catchUp(_ lease: ChannelLease, from cursor: inout Snowflake) async throws -> Bool {
         let floor = lease.backfillUntil ?? startingPoint
         var position = max(floor, cursor.earlier(bySeconds: Self.overlapSeconds))
-        while !context.drain.isRequested {
-            let elements = try await discord.messages(in: channel.id, .after(position))
+        while let elements = try await messages(.after(position)) {
             try await noticeBlankPage(elements)
             guard try await publish(elements) else { return false }
             guard let highest = elements.compactMap(\.messageID).max() else { return true }
@@ -121,10 +142,17 @@ struct ChannelReader {
 
     /// Reads the newest page and publishes what is new or edited in it; pages forward first when the page does not
     /// reach back to the cursor. False when the lease was lost or the process drains.
-    private func poll(_ lease: ChannelLease, from cursor: inout Snowflake, newest: inout NewestPage) async throws
-        -> Bool
-    {
-        let elements = try await discord.messages(in: channel.id, .newest)
+    private func poll(
+        _ lease: ChannelLease,
+        from cursor: inout Snowflake,
+        newest: inout NewestPage
+    ) async throws -> Bool {
+        guard let elements = try await messages(.newest) else { return false }
+        if newest.isFirst {
+            try await explain(elements)
+        } else if !elements.isEmpty {
+            progress.mark(channel.id, degraded: false)
+        }
         let floor = lease.backfillUntil ?? startingPoint
         let lowest = elements.compactMap(\.messageID).min()
         if elements.count == Page.maximumMessages, let lowest, lowest > cursor {
@@ -135,6 +163,25 @@ struct ChannelReader {
         newest.remember(elements)
         cursor = max(cursor, elements.compactMap(\.messageID).max() ?? cursor)
         return try await advance(lease, to: cursor)
+    }
+
+    /// What may be wrong with a channel although Discord answers: without the permission to read its history the list
+    /// is simply empty, and a forum has no messages of its own. Marks the channel as degraded and goes on polling.
+    private func explain(_ elements: [Page.Element]) async throws {
+        progress.mark(channel.id, degraded: false)
+        try await noticeBlankPage(elements)
+        guard elements.isEmpty,
+            let info = try await context.untilDrained({ [discord, channel] in try await discord.channel(channel.id) })
+        else { return }
+        if info.holdsOnlyThreads {
+            progress.mark(channel.id, degraded: true)
+            logger.error("this channel holds threads only, and threads are not read yet")
+        } else if info.mayReadHistory == false || info.lastMessageID != nil {
+            progress.mark(channel.id, degraded: true)
+            logger.error(
+                "Discord shows no message of this channel although it has some; give the bot Read Message History there"
+            )
+        }
     }
 
     private func advance(_ lease: ChannelLease, to cursor: Snowflake) async throws -> Bool {
@@ -150,8 +197,21 @@ struct ChannelReader {
         var first: Snowflake?
         var last: Snowflake?
         var ignored = 0
+        var outgoing: [OutgoingMessage] = []
         for element in elements.reversed() {
             switch element {
+            case .message(let message) where message.payload.count > Page.maximumMessageBytes:
+                logger.error("a message is larger than 1 MiB", metadata: ["message_id": "\(message.id)"])
+                outgoing.append(
+                    publishing.deadLetter(
+                        stage: "parse",
+                        type: WireType.page,
+                        payload: message.payload,
+                        messageID: message.id.description,
+                        received: nil,
+                        error: "permanent: the message is larger than 1 MiB"
+                    )
+                )
             case .message(let message) where message.isIngestible:
                 payloads.append(message.payload)
                 first = first ?? message.id
@@ -163,7 +223,7 @@ struct ChannelReader {
             }
         }
         let pages = Page.pack(payloads)
-        let outgoing = pages.enumerated().map { index, page in
+        outgoing += pages.enumerated().map { index, page in
             OutgoingMessage(
                 exchange: context.topology.workExchange,
                 routingKey: "parse",
@@ -194,20 +254,37 @@ struct ChannelReader {
     }
 }
 
+/// What a channel waits for, so that each wait is logged once.
+private struct WaitingNotes {
+    enum Reason: Hashable { case lease, database }
+
+    private var noted: Set<Reason> = []
+
+    /// Whether this is the first time.
+    mutating func note(_ reason: Reason) -> Bool { noted.insert(reason).inserted }
+}
+
 /// The newest page as it was last seen, to tell edits from what is known. Empty after a start: then the whole page is
 /// published once, and the store absorbs it.
 private struct NewestPage {
     private var seen: [Snowflake: Timestamp?] = [:]
+    /// What is no message and has no id, by its bytes.
+    private var odd: Set<[UInt8]> = []
+    private(set) var isFirst = true
 
     func isChanged(_ element: Page.Element) -> Bool {
+        if case .broken(let error, let payload) = element, error.id == nil { return !odd.contains(payload) }
         guard let id = element.messageID, let edited = seen[id] else { return true }
         guard case .message(let message) = element else { return false }
         return edited != message.editedAt
     }
 
     mutating func remember(_ elements: [Page.Element]) {
+        isFirst = false
         seen = [:]
+        odd = []
         for element in elements {
+            if case .broken(let error, let payload) = element, error.id == nil { odd.insert(payload) }
             guard let id = element.messageID else { continue }
             if case .message(let message) = element { seen[id] = message.editedAt } else { seen[id] = .some(nil) }
         }

@@ -19,20 +19,27 @@ package struct DeadletterWorker {
     /// Runs until the process drains; what is in hand is finished first.
     package func run() async throws {
         guard try await context.untilAvailable("the database", { try await store.checkReady() }) != nil else { return }
-        try await consumer.waitUntilConsuming()
-        context.control.say(.ready)
         let stopping = Task { [context, consumer] in
             await context.drain.wait()
             // What is buffered is finished: handing it back would count as another delivery of it.
             await consumer.stop(returningUnread: false)
         }
+        defer { stopping.cancel() }
+        guard try await context.untilDrained({ [consumer] in try await consumer.waitUntilConsuming() }) != nil else {
+            return
+        }
+        context.control.say(.ready)
         var moved: Int64 = 0
         while let event = try await consumer.next(within: .seconds(1)) {
             context.control.beat()
             guard case .delivery(let delivery) = event else { continue }
             let letter = DeadLetter(delivery, context: context)
             let stored: Void? = try await context.untilAvailable("the database") {
-                try await store.insert([letter])
+                do {
+                    try await store.insert([letter])
+                } catch let error as StoreError where error.code == .badData {
+                    try await store.insert([letter.reduced(because: error)])
+                }
             }
             guard stored != nil else { break }
             consumer.acknowledge(delivery)
@@ -46,7 +53,6 @@ package struct DeadletterWorker {
         }
         await consumer.close()
         await store.close()
-        stopping.cancel()
     }
 }
 
@@ -81,6 +87,15 @@ extension DeadLetter {
             fingerprint: DeadLetter.makeFingerprint(stage: stage, error: error),
             payload: delivery.body
         )
+    }
+
+    /// A letter without anything a database could refuse, so that an odd one does not come back for ever.
+    fileprivate func reduced(because error: StoreError) -> DeadLetter {
+        var letter = self
+        letter.messageIDs = []
+        letter.errorText = "\(errorClass); stored without its details because of: \(error.code)"
+        letter.errorCode = nil
+        return letter
     }
 
     /// The ids of the Discord messages in a page, a record batch, or a single element of either.

@@ -16,9 +16,11 @@ package struct FetchWorker {
     private let discord: DiscordREST
     private let store: any Store
     private let publishing: ConfirmedPublishing
+    private let fetcherID: String
 
     package init(_ context: WorkerContext) throws {
         self.context = context
+        fetcherID = try FetcherID.load(dataFolder: context.pipeline.dataFolder)
         guard let token = context.pipeline.discord.token else {
             throw WorkerFailure(exitCode: ExitCode.configuration, "discord.token is not set")
         }
@@ -50,11 +52,18 @@ package struct FetchWorker {
                     discord: discord,
                     store: store,
                     publishing: publishing,
-                    progress: progress
+                    progress: progress,
+                    holder: fetcherID
                 )
                 group.addTask { try await reader.run() }
             }
-            try await group.waitForAll()
+            do {
+                while try await group.next() != nil {}
+            } catch {
+                // One of them cannot go on and no other may: the process ends with its exit code.
+                context.drain.request()
+                throw error
+            }
         }
         await publishing.publisher.close()
         await store.close()

@@ -14,6 +14,9 @@ struct ConfirmedPublishing {
     let context: WorkerContext
     let publisher: Publisher
 
+    /// How long a publish may still take once the process drains: enough for a broker that is there.
+    private static let grace: Duration = .seconds(2)
+
     /// Returns once every message is confirmed.
     ///
     /// - Returns: false when the process drains before that; nothing upstream may be acknowledged then.
@@ -21,7 +24,9 @@ struct ConfirmedPublishing {
         var open = messages
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
         while !open.isEmpty {
-            let results = try await publisher.publish(open)
+            let batch = open
+            let published = try await context.untilDrained(grace: Self.grace) { try await publisher.publish(batch) }
+            guard let results = published else { return false }
             var refused: [OutgoingMessage] = []
             for (message, result) in zip(open, results) {
                 switch result {

@@ -152,12 +152,27 @@ struct CheckCommand: ParsableCommand {
                 }
             }
             if let token = pipeline.discord.token.flatMap({ secrets[$0.variable] }) {
-                await attempt("discord") {
-                    let http = HTTPClient(userAgent: DiscordREST.userAgent, logger: logger)
-                    defer { http.close() }
-                    let discord = DiscordREST(api: pipeline.discord.api, token: token, http: http, logger: logger)
-                    _ = try await discord.currentUser()
-                    for channel in pipeline.channels { _ = try await discord.channel(channel.id) }
+                let http = HTTPClient(userAgent: DiscordREST.userAgent, logger: logger)
+                defer { http.close() }
+                let discord = DiscordREST(api: pipeline.discord.api, token: token, http: http, logger: logger)
+                await attempt("discord") { _ = try await discord.currentUser() }
+                for channel in pipeline.channels {
+                    await attempt("channel \(channel.name)") {
+                        let info = try await discord.channel(channel.id)
+                        if info.holdsOnlyThreads {
+                            throw CommandFailure(
+                                ExitCode.unavailable,
+                                "holds threads only, and threads are not read yet"
+                            )
+                        }
+                        guard try await discord.messages(in: channel.id, .newest, limit: 1).isEmpty else { return }
+                        if info.mayReadHistory == false || info.lastMessageID != nil {
+                            throw CommandFailure(
+                                ExitCode.unavailable,
+                                "Discord shows none of its messages; give the bot Read Message History there"
+                            )
+                        }
+                    }
                 }
             }
             return connections

@@ -49,6 +49,7 @@ private struct StatusTable {
     private let state: String
     private let generation: Int64
     private var rows: [[String]] = []
+    private var degradedChannels: Int64 = 0
 
     init(_ status: JSONView) {
         name = status["name"]?.string ?? ""
@@ -56,6 +57,7 @@ private struct StatusTable {
         generation = status["generation"]?.integer ?? 0
         guard let workers = status["workers"] else { return }
         for worker in workers.elements {
+            degradedChannels += worker["stats"]?["degraded_channels"]?.integer ?? 0
             rows.append([
                 "\(worker["name"]?.string ?? "")/\(worker["replica"]?.integer ?? 1)", worker["state"]?.string ?? "",
                 worker["pid"]?.integer.map(String.init) ?? "-", Self.age(worker["started_at"]?.string),
@@ -80,6 +82,10 @@ private struct StatusTable {
         }
         Terminal.output(line(header, isHeader: true))
         for row in rows { Terminal.output(line(row, isHeader: false)) }
+        if degradedChannels > 0 {
+            let noun = degradedChannels == 1 ? "1 channel" : "\(degradedChannels) channels"
+            Terminal.output(Terminal.styled("\(noun) cannot be read; the log of fetch says why", .red))
+        }
     }
 
     private func coloured(_ state: String) -> String {

@@ -54,7 +54,7 @@ struct SupervisorCommand: ParsableCommand {
         let pipeline = generation.pipeline
         var secrets = report.secrets
         var managed: ManagedBroker?
-        if pipeline.broker.isManaged && pipeline.hasPipeline {
+        if pipeline.broker.isManaged && runsPipeline(pipeline) {
             do {
                 managed = try ManagedBroker.prepare(dataFolder: pipeline.dataFolder)
             } catch {
@@ -86,6 +86,10 @@ struct SupervisorCommand: ParsableCommand {
             statusSocket: pipeline.dataFolder + "/supervisor.sock",
             log: Self.logSettings(pipeline.supervisor)
         )
+    }
+
+    private func runsPipeline(_ pipeline: Pipeline) -> Bool {
+        pipeline.hasPipeline && (wanted.isEmpty || Role.allCases.contains { wanted.contains($0.rawValue) })
     }
 
     private static func logSettings(_ settings: Pipeline.Supervisor) -> LogSettings {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Model
 import PipelineFile
+import Supervision
 import Workers
 
 /// Internal: what the supervisor runs.
@@ -24,6 +25,9 @@ struct WorkerCommand: ParsableCommand {
             let environment = ProcessInfo.processInfo.environment
             let check = PipelineCheck(path: options.config, environment: environment, resolvingSecrets: true)
             Terminal.error(check.rendered(colour: Terminal.errorHasColour))
+            // Generations are written under the lock: a supervisor that is to be refused must not move another's on.
+            let lock = try DataFolderLock.acquire(check.dataFolder)
+            defer { withExtendedLifetime(lock) {} }
             guard let acceptance = try Acceptance.decide(check, environment: environment) else {
                 throw CommandFailure(ExitCode.configuration)
             }

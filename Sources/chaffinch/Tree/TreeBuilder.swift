@@ -20,13 +20,22 @@ struct TreeBuilder {
     /// - Parameter managedBroker: prepared when the pipeline asks for one.
     func children(managedBroker: ManagedBroker?) throws -> [ChildSpecification] {
         var children: [ChildSpecification] = []
-        if pipeline.hasPipeline {
+        if runsPipeline {
             children += managedBroker.map(broker) ?? []
             children += roles(needsBroker: managedBroker != nil)
         }
         children += try commands()
+        guard !only.isEmpty else { return children }
+        // What is left out runs elsewhere and is not waited for.
+        let names = Set(children.map(\.name))
+        for index in children.indices {
+            children[index].dependsOn = children[index].dependsOn.filter { names.contains($0.key) }
+        }
         return children
     }
+
+    /// Whether any role of the pipeline runs here, and so whether a managed broker is needed.
+    private var runsPipeline: Bool { pipeline.hasPipeline && Role.allCases.contains { isWanted($0.rawValue) } }
 
     /// Names that `--only` may hold.
     var knownNames: [String] {
@@ -75,7 +84,11 @@ struct TreeBuilder {
             baseEnvironment.merging(secrets(of: role)) { _, new in new }
         )
         for name in previous { specification.dependsOn[name] = .ready }
-        if role == .setup { specification.startTimeout = .seconds(300) }
+        if role == .setup {
+            specification.startTimeout = .seconds(300)
+            // Nothing can run on tables or queues that could not be made.
+            specification.critical = true
+        }
         return specification
     }
 
@@ -133,10 +146,26 @@ struct TreeBuilder {
         return environment.filter { names.contains($0.key) || $0.key.hasPrefix("LC_") }
     }
 
+    /// The variables from which the pipeline's secrets are made, whether a role here uses them or not, and those that
+    /// name their files.
+    private var secretVariables: Set<String> {
+        let references = [
+            pipeline.broker.url, pipeline.store.url, pipeline.store.setupURL, pipeline.discord.token,
+            pipeline.openai.apiKey, pipeline.console.token,
+        ]
+        return references.reduce(into: []) { names, reference in
+            guard case .template(let text)? = reference?.source, let template = try? Template(text) else { return }
+            for name in template.variables { names.formUnion([name, name + "_FILE"]) }
+        }
+    }
+
     /// What a command of the user's own sees: the supervisor's environment without what the pipeline uses as secrets.
     private var ownEnvironment: [String: String] {
+        let names = secretVariables
         let values = Set(secrets.values.filter { $0.count >= 4 })
-        return environment.filter { !values.contains($0.value) && !$0.key.hasPrefix("CHAFFINCH_") }
+        return environment.filter { name, value in
+            !names.contains(name) && !values.contains(value) && !name.hasPrefix("CHAFFINCH_")
+        }
     }
 }
 

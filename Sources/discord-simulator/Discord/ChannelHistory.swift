@@ -41,6 +41,13 @@ struct ChannelHistory: Sendable {
     var messageCount: Int { entries.count }
     var lastID: UInt64? { entries.last?.id }
 
+    /// The channel as Discord sends it: with the id of its newest message, which is told even to those who may not
+    /// read the history.
+    var objectWithLastMessage: [UInt8] {
+        let id = lastID.map { "\"\($0)\"" } ?? "null"
+        return object.dropLast() + Array(",\"last_message_id\":\(id)}".utf8)
+    }
+
     /// The ids of the messages that become traffic, oldest first.
     var ingestibleIDs: [UInt64] { entries.lazy.filter(\.isIngestible).map(\.id) }
 

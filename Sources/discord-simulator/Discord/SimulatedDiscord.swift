@@ -138,7 +138,7 @@ extension SimulatedDiscord {
             guard channel.access != .none else { return .missingAccess }
         }
         switch route {
-        case .channel: return Answer(status: 200, json: channels[major]!.object)
+        case .channel: return Answer(status: 200, json: channels[major]!.objectWithLastMessage)
         case .messages:
             do {
                 let query = try MessageQuery(parameters: request.parameters)

@@ -72,7 +72,8 @@ struct SQLiteFileTests {
 
     @Test("a relative path counts from the working directory, and nothing is made for what is there")
     func takesRelativePaths() throws {
-        for path in ["test.db", "./test.db", "/test.db", "//tmp//test.db"] {
+        let name = "\(UUID()).db"
+        for path in [name, "./\(name)", "/\(name)", "//tmp//\(name)"] {
             #expect(throws: Never.self) { try SQLiteFile(path: path).makeFolder() }
             #expect(!SQLiteFile(path: path).exists)
         }

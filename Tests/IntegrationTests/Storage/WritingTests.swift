@@ -195,6 +195,25 @@ struct WritingTests {
         }
     }
 
+    @Test("half a surrogate pair is kept as written in the payload", arguments: DatabaseKind.available)
+    func keepsHalfASurrogatePair(kind: DatabaseKind) async throws {
+        let payload =
+            #"{"id":"1","channel_id":"42","author":{"id":"7","username":"\udc00x"},"type":0,"#
+            + #""timestamp":"2026-11-22T12:00:00Z","content":"a \ud800 b\ud83d"}"#
+        let json = #"{"text":"\ud800"}"#
+        try await TestDatabase.withStore(kind) { store, _ in
+            var parsed = try ParsedMessage.sample(1, records: [.signal("BTC")])
+            parsed.message = try Message(JSONDocument(payload).root)
+            parsed.records[0].fields.append(.init("extra", .json(json)))
+            _ = try await store.write([parsed], keeping: .all)
+            #expect(
+                try await store.rows("SELECT content, author, payload FROM messages").rows
+                    == [["a \u{FFFD} b\u{FFFD}", "\u{FFFD}x", payload]]
+            )
+            #expect(try await store.rows("SELECT extra FROM trading_signal").rows == [[json]])
+        }
+    }
+
     @Test("more rows and bytes than one statement takes", arguments: DatabaseKind.available)
     func writesLargeBatches(kind: DatabaseKind) async throws {
         try await TestDatabase.withStore(kind) { store, _ in

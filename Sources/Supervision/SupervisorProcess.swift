@@ -20,6 +20,8 @@ package final class SupervisorProcess {
     private var probes = ProbeRunner()
     private var observations: [ReplicaID: ReplicaObservation] = [:]
     private var lateness = Lateness()
+    /// A process that has ended is heard to the end of what it said, within reason: a descendant may go on.
+    private static let lastHearings = 8
     private var exitCode: Int32?
 
     /// ``Signals/prepare()`` must have been called at the start of the process, and the data folder locked.
@@ -93,16 +95,15 @@ package final class SupervisorProcess {
     private func turn() {
         let controls = processes.values.filter { $0.control.descriptor != nil }.map(\.id)
         let connecting = probes.polled
+        let before = Clock.monotonic
         var polled = [pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0)]
         polled += controls.map { id in
             let control = processes[id]!.control
-            let events = control.wantsToWrite ? POLLIN | POLLOUT : POLLIN
-            return pollfd(fd: control.descriptor!.number, events: Int16(events), revents: 0)
+            return pollfd(fd: control.descriptor!.number, events: control.events(at: before), revents: 0)
         }
         polled += connecting.map(\.entry)
         polled += status.polled
-        let before = Clock.monotonic
-        let limit = waitLimit
+        let limit = waitLimit(at: before)
         guard poll(&polled, nfds_t(polled.count), limit) >= 0 || errno == EINTR else { return }
         if lateness.turn(waitedFrom: before, atMost: limit, until: Clock.monotonic) { handle(.heldUp) }
 
@@ -120,11 +121,12 @@ package final class SupervisorProcess {
     }
 
     /// In milliseconds, for `poll`.
-    private var waitLimit: Int32 {
-        let now = Clock.monotonic
+    private func waitLimit(at now: Duration) -> Int32 {
         // The end of a group whose members have other parents is seen only by looking.
         let groups: Duration? = processes.values.contains(where: \.leaderReaped) ? now + .milliseconds(20) : nil
-        let due = [machine.nextDeadline, probes.nextDeadline, status.nextDeadline, groups].compactMap { $0 }.min()
+        let rests = processes.values.compactMap(\.control.restsUntil).filter { $0 > now }.min()
+        let due = [machine.nextDeadline, probes.nextDeadline, status.nextDeadline, groups, rests].compactMap { $0 }
+            .min()
         return due.map { Int32(clamping: max(0, ($0 - now).millisecondsRoundedUp)) } ?? -1
     }
 
@@ -146,7 +148,7 @@ package final class SupervisorProcess {
         guard var process = processes.removeValue(forKey: id) else { return }
         process.control.flush()
         let bad = process.control.badLines
-        let messages = process.control.receive()
+        let messages = process.control.receive(at: Clock.monotonic)
         if bad == 0 && process.control.badLines > 0 {
             sink.write(
                 TreeLogLine(
@@ -187,7 +189,7 @@ package final class SupervisorProcess {
 
     private func leaderEnded(_ id: ReplicaID, _ status: ExitStatus) {
         // What it said last counts: it may have become ready a moment before.
-        hear(id)
+        for _ in 0..<Self.lastHearings { hear(id) }
         guard var process = processes[id] else { return }
         process.leaderReaped = true
         let groupRemains = process.groupRemains

@@ -4,7 +4,7 @@ import Supervision
 import Testing
 
 /// The breaker with real processes.
-@Suite(.timeLimit(.minutes(1))) struct BreakerProcessTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct BreakerProcessTests {
     /// A worker that fails so many times before it works.
     private func failing(_ times: Int, in folder: URL) -> ChildSpecification {
         let runs = folder.appendingPathComponent("runs").path

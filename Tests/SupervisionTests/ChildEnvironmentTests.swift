@@ -4,7 +4,7 @@ import Supervision
 import Testing
 
 /// What a child finds when it starts, and what its channel and its output do to the supervisor.
-@Suite(.timeLimit(.minutes(1))) struct ChildEnvironmentTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct ChildEnvironmentTests {
     private let ready = #"printf '{"type":"hello","protocol":"chaffinch-child/1"}\n{"type":"ready"}\n' >&3"#
 
     private func shell(_ name: String, _ script: String) -> ChildSpecification {
@@ -117,6 +117,16 @@ import Testing
         #expect(worker?["stats"]?["pages"]?.integer == 7)
         #expect(worker?["rules_generation"]?.integer == 4)
         #expect(worker?["progress"]?.integer == 9)
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func aFloodOnTheControlChannelKeepsNobodyWaiting() async throws {
+        let floods = (1...4).map { shell("flood-\($0)", "yes >&3") }
+        let tree = try RunningTree(floods + [shell("a", "\(ready); read -r line <&3")])
+        #expect(try await eventually { try tree.worker("flood-4")?["control_errors"]?.integer ?? 0 > 10_000 })
+        #expect(try tree.worker("a")?["state"]?.string == "ready")
+        // Each must be answered within five seconds.
+        for _ in 0..<10 { _ = try tree.status() }
         #expect(await tree.stop() == 0)
     }
 

@@ -4,7 +4,7 @@ import Supervision
 import Testing
 
 /// Restart policy, groups that restart together, and restarts by hand, with real processes.
-@Suite(.timeLimit(.minutes(1))) struct RestartProcessTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct RestartProcessTests {
     /// How often a child was started.
     private func starts(_ tree: RunningTree, _ child: String) -> Int {
         tree.lines.count { $0.worker == "supervisor" && $0.message == "started" && $0.child == child }

@@ -3,7 +3,7 @@ import Model
 import Supervision
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SupervisorProcessTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct SupervisorProcessTests {
     @Test func startsByReadinessAndStopsInReverse() async throws {
         let tree = try RunningTree([
             shell("c", speaking, kind: .worker, after: ["b"]),
@@ -100,7 +100,8 @@ import Testing
     }
 
     @Test func aSecondSignalMeansNow() async throws {
-        let tree = try RunningTree([shell("a", "trap '' TERM; echo up; while :; do sleep 100; done")])
+        let stubborn = shell("a", "trap '' TERM; echo up; while :; do sleep 100; done", stopTimeout: .seconds(120))
+        let tree = try RunningTree([stubborn], stopTimeout: .seconds(120))
         try await tree.printed("up")
         tree.signal(SIGINT)
         try await tree.said("told to end")

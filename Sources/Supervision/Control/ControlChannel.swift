@@ -6,13 +6,17 @@ internal import Model
 struct ControlChannel {
     /// What a child that does not read may make us keep.
     private static let maximumPending = 64 * 1024
-    /// Read at one turn, so that a child that floods its channel does not keep the others waiting.
-    private static let bytesAtOnce = 64 * 1024
+    /// Read at one turn; a child that has more than this to say is left alone for a while, so that a flood keeps
+    /// nobody waiting and costs little.
+    private static let bytesAtOnce = ControlProtocol.maximumLineBytes
+    private static let restAfterFlood = Duration.milliseconds(50)
 
     private(set) var descriptor: Descriptor?
     private var splitter = LineSplitter(maximum: ControlProtocol.maximumLineBytes, overflow: .discard)
     private var pending: [UInt8] = []
     private var unreadable = 0
+    /// Until when nothing is read from a child that floods.
+    private(set) var restsUntil: Duration?
 
     /// Lines that were no messages of the protocol: too long, not UTF-8, not JSON, or unknown.
     var badLines: Int { unreadable + splitter.discarded }
@@ -35,18 +39,25 @@ struct ControlChannel {
         self.descriptor = descriptor
     }
 
+    /// What to poll for; nothing while it rests.
+    func events(at now: Duration) -> Int16 {
+        let reads = restsUntil.map { $0 <= now } ?? true
+        return Int16((reads ? POLLIN : 0) | (wantsToWrite ? POLLOUT : 0))
+    }
+
     /// The messages that have come.
-    mutating func receive() -> [ChildMessage] {
+    mutating func receive(at now: Duration) -> [ChildMessage] {
+        restsUntil = nil
         guard let descriptor else { return [] }
         var messages: [ChildMessage] = []
         var unreadable = 0
         var total = 0
         reading: while total < Self.bytesAtOnce {
-            switch descriptor.read(upTo: 16 * 1024) {
+            switch descriptor.read(upTo: Self.bytesAtOnce) {
             case .bytes(let bytes):
                 total += bytes.count
                 splitter.append(bytes) { line in
-                    if let message = ChildMessage(line: line) { messages.append(message) } else { unreadable += 1 }
+                    if let message = Self.message(line) { messages.append(message) } else { unreadable += 1 }
                 }
             case .nothingNow: break reading
             case .ended:
@@ -56,7 +67,14 @@ struct ControlChannel {
             }
         }
         self.unreadable += unreadable
+        if total >= Self.bytesAtOnce { restsUntil = now + Self.restAfterFlood }
         return messages
+    }
+
+    /// Garbage is mostly told by its first character, without the work of reading it.
+    private static func message(_ line: [UInt8]) -> ChildMessage? {
+        let first = line.first { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }
+        return first == UInt8(ascii: "{") ? ChildMessage(line: line) : nil
     }
 
     mutating func send(_ message: SupervisorMessage) {

@@ -1,25 +1,39 @@
-/// Finished lines that wait for the sink: a bounded ring for each child, and the order in which lines came.
+internal import Model
+
+/// Lines that wait for the sink: a bounded ring for each child, and the order in which lines came. They wait as they
+/// were read, so that one that is dropped in the end has cost next to nothing.
 ///
 /// When the sink stalls, the oldest lines of whoever fills its ring go first and are counted.
 struct LogBuffer: Sendable {
+    struct Line: Sendable {
+        var bytes: [UInt8]
+        /// The child that printed it; `nil` for a finished line of the supervisor's own.
+        var source: LogSource?
+        var time: Timestamp
+
+        /// What it takes of a ring: its text, and about what keeping a line takes beside it.
+        var cost: Int { bytes.count + Self.overhead }
+        static let overhead = 160
+    }
+
     struct Dropped: Sendable, Equatable {
         var source: String
         var lines: Int
     }
 
     private struct Ring: Sendable {
-        var lines: [(sequence: UInt64, line: [UInt8])] = []
+        var lines: [(sequence: UInt64, line: Line?)] = []
         var first = 0
         var bytes = 0
         var dropped = 0
 
         var isEmpty: Bool { first == lines.count }
 
-        mutating func removeFirst() -> [UInt8] {
-            let line = lines[first].line
-            lines[first].line = []
+        mutating func removeFirst() -> Line {
+            let line = lines[first].line!
+            lines[first].line = nil
             first += 1
-            bytes -= line.count
+            bytes -= line.cost
             if first == lines.count || first > 1024 {
                 lines.removeFirst(first)
                 first = 0
@@ -40,31 +54,35 @@ struct LogBuffer: Sendable {
 
     var isEmpty: Bool { rings.isEmpty }
 
-    mutating func append(_ line: [UInt8], from source: String) {
+    /// - Parameter source: whose ring it goes to.
+    mutating func append(_ line: Line, to source: String) {
         sequence += 1
         var ring = rings.removeValue(forKey: source) ?? Ring()
-        while !ring.isEmpty && ring.bytes + line.count > maximumBytes {
+        while !ring.isEmpty && ring.bytes + line.cost > maximumBytes {
             _ = ring.removeFirst()
             ring.dropped += 1
             droppedInAll += 1
         }
         ring.lines.append((sequence, line))
-        ring.bytes += line.count
+        ring.bytes += line.cost
         rings[source] = ring
     }
 
     /// The oldest lines of all, about so many bytes of them, and what was lost before them.
-    mutating func take(_ bytes: Int) -> (lines: [UInt8], dropped: [Dropped]) {
+    mutating func take(_ bytes: Int) -> (lines: [Line], dropped: [Dropped]) {
         let dropped = rings.keys.sorted().compactMap { source -> Dropped? in
             guard let lines = rings[source]?.dropped, lines > 0 else { return nil }
             rings[source]!.dropped = 0
             return Dropped(source: source, lines: lines)
         }
-        var taken: [UInt8] = []
-        while taken.count < bytes, let source = oldest {
+        var taken: [Line] = []
+        var total = 0
+        while total < bytes, let source = oldest {
             // Out and in again, so that the ring is changed in place.
             var ring = rings.removeValue(forKey: source)!
-            taken += ring.removeFirst()
+            let line = ring.removeFirst()
+            taken.append(line)
+            total += line.bytes.count
             if !ring.isEmpty { rings[source] = ring }
         }
         return (taken, dropped)

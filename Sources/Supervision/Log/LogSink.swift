@@ -30,12 +30,13 @@ final class LogSink: @unchecked Sendable {
     /// A line of the supervisor's own.
     func write(_ line: TreeLogLine) {
         guard line.level >= level else { return }
-        append(formatter.format(line, pid: pid, at: Clock.wall), from: "supervisor")
+        let now = Clock.wall
+        append(LogBuffer.Line(bytes: formatter.format(line, pid: pid, at: now), time: now), to: "supervisor")
     }
 
     /// A child's line.
     func write(_ line: [UInt8], from source: LogSource) {
-        append(formatter.format(line, from: source, at: Clock.wall), from: source.worker)
+        append(LogBuffer.Line(bytes: line, source: source, time: Clock.wall), to: source.worker)
     }
 
     /// Lines lost to a stalled sink since the start.
@@ -53,9 +54,9 @@ final class LogSink: @unchecked Sendable {
         }
     }
 
-    private func append(_ line: [UInt8], from source: String) {
+    private func append(_ line: LogBuffer.Line, to source: String) {
         condition.withLock {
-            buffer.append(line, from: source)
+            buffer.append(line, to: source)
             condition.broadcast()
         }
     }
@@ -71,8 +72,12 @@ final class LogSink: @unchecked Sendable {
             idle = false
             condition.unlock()
             for loss in dropped { writeOut(notice(loss)) }
-            writeOut(lines)
+            writeOut(lines.flatMap(formatted))
         }
+    }
+
+    private func formatted(_ line: LogBuffer.Line) -> [UInt8] {
+        line.source.map { formatter.format(line.bytes, from: $0, at: line.time) } ?? line.bytes
     }
 
     private func notice(_ loss: LogBuffer.Dropped) -> [UInt8] {

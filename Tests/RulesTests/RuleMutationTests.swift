@@ -152,6 +152,19 @@ struct CatastrophicPatternTests {
         #expect(best < .milliseconds(250), "\(pattern) took \(best)")
     }
 
+    @Test("an example on which a pattern gives up fails, even when it expects nothing")
+    func example() {
+        let file = """
+            parser: t
+            record: sample
+            fields: { name: { match: '(?<value>(?:\\w+\\s?)+:)' } }
+            examples: [{ text: "\(String(repeating: "word ", count: 40))!:!", expect: none }]
+            """
+        let compilation = compile(file)
+        #expect(compilation.examples.map(\.passed) == [false])
+        #expect(compilation.examples.first?.got == ["given up: a pattern of 'name' ran into the step limit"])
+    }
+
     @Test("and are refused on load where their own limit shows", arguments: [0, 1, 9, 10])
     func refused(index: Int) {
         let file = "parser: t\nrecord: sample\nfields: { name: { match: '\(Self.corpus[index].pattern)' } }"

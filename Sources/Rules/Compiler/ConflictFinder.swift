@@ -15,6 +15,11 @@ struct ConflictFinder {
         var mark: SourceMark
     }
 
+    private struct Pair: Hashable {
+        var earlier: Int
+        var later: Int
+    }
+
     /// At most one conflict for each pair.
     func conflicts() -> [Conflict] {
         let groups = Dictionary(grouping: parsers.indices) { parsers[$0].head.priority }
@@ -23,42 +28,42 @@ struct ConflictFinder {
     }
 
     private func conflicts(among group: [Int]) -> [Conflict] {
-        var found: [Conflict] = []
+        // A thousand files have a million pairs: the literal search leaves the few that could share a text.
+        let readers = Dictionary(grouping: group) { parsers[$0].head.normalization }
+            .map {
+                (normalizer: Normalizer($0.key), places: $0.value, index: CandidateIndex($0.value.map { parsers[$0] }))
+            }
+        var found: [Pair: Conflict] = [:]
         for owner in group {
             for example in parsers[owner].head.examples {
                 guard case .records = example.expectation else { continue }
-                for other in takers(of: example, besides: owner, among: group) {
-                    let pair = (min(owner, other), max(owner, other))
-                    guard !found.contains(where: { ($0.earlier, $0.later) == pair }) else { continue }
-                    found.append(
-                        Conflict(
-                            earlier: pair.0,
-                            later: pair.1,
+                for reader in readers {
+                    let text = reader.normalizer.normalize(example.text)
+                    for place in reader.index.candidates(anywhere: text) {
+                        let other = reader.places[place]
+                        let pair = Pair(earlier: min(owner, other), later: max(owner, other))
+                        guard other != owner, found[pair] == nil, takes(other, example, text, of: owner) else {
+                            continue
+                        }
+                        found[pair] = Conflict(
+                            earlier: pair.earlier,
+                            later: pair.later,
                             file: parsers[owner].file,
                             mark: example.node.mark
                         )
-                    )
+                    }
                 }
             }
         }
-        return found
+        return Array(found.values)
     }
 
-    private func takers(of example: RuleExample, besides owner: Int, among group: [Int]) -> [Int] {
-        var texts: [Normalization: NormalizedText] = [:]
-        return group.filter { other in
-            let (first, second) = (parsers[owner].head, parsers[other].head)
-            guard other != owner, first.input.mayShareText(with: second.input),
-                first.channels.overlaps(second.channels)
-            else { return false }
-            let steps = second.normalization
-            let text = texts[steps] ?? Normalizer(steps).normalize(example.text)
-            let isAdmitted = parsers[other].gate?.admits(text.searchable) ?? true
-            texts[steps] = text
-            guard isAdmitted, case .records = parsers[other].parse(text.bytes, embeds: { example.embeds?.root })
-            else { return false }
-            return true
-        }
+    private func takes(_ other: Int, _ example: RuleExample, _ text: NormalizedText, of owner: Int) -> Bool {
+        let (first, second) = (parsers[owner].head, parsers[other].head)
+        guard first.input.mayShareText(with: second.input), first.channels.overlaps(second.channels),
+            case .records = parsers[other].parse(text.bytes, embeds: { example.embeds?.root })
+        else { return false }
+        return true
     }
 }
 

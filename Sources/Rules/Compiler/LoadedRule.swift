@@ -63,7 +63,8 @@ struct LoadedRule {
             diagnostics.error(
                 "a pattern of '\(step)' runs into the step limit on a long line of \(line): "
                     + "let its repeats not overlap",
-                at: parser.head.idNode
+                file: file,
+                mark: pattern.mark ?? parser.head.idNode.mark
             )
         }
     }

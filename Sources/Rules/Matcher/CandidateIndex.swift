@@ -53,11 +53,25 @@ final class CandidateIndex {
         return found
     }
 
-    private func findGated(_ group: Group, in channel: Snowflake, _ text: NormalizedText) {
+    /// The places of the rules whose gate admits `text`, whatever their channels and inputs, in ascending order.
+    func candidates(anywhere text: NormalizedText) -> [Int] {
+        message += 1
+        found.removeAll(keepingCapacity: true)
+        for group in groups {
+            found += group.ungated
+            found += Set(group.ungatedByChannel.values.joined())
+            if !group.gated.isEmpty { findGated(group, in: nil, text) }
+        }
+        found.sort()
+        return found
+    }
+
+    /// - Parameter channel: `nil` for any.
+    private func findGated(_ group: Group, in channel: Snowflake?, _ text: NormalizedText) {
         guard let matcher = group.matcher else {
             let folded = text.searchable
             found += group.gated.filter { place in
-                parsers[place].head.channels.admits(channel) && parsers[place].gate?.admits(folded) ?? true
+                admits(place, channel) && parsers[place].gate?.admits(folded) ?? true
             }
             return
         }
@@ -65,10 +79,14 @@ final class CandidateIndex {
             for literal in matcher.scan(bytes) {
                 for place in group.owners[Int(literal)] where lastFound[place] != message {
                     lastFound[place] = message
-                    if parsers[place].head.channels.admits(channel) { found.append(place) }
+                    if admits(place, channel) { found.append(place) }
                 }
             }
         }
+    }
+
+    private func admits(_ place: Int, _ channel: Snowflake?) -> Bool {
+        channel.map { parsers[place].head.channels.admits($0) } ?? true
     }
 
     private func group(slot: Int, _ places: [Int]) -> Group {

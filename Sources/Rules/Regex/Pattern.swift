@@ -1,4 +1,5 @@
 private import CPCRE2
+internal import PipelineFile
 
 /// A compiled PCRE2 pattern and the memory its matches are written to, so it serves one thread at a time.
 ///
@@ -14,6 +15,8 @@ final class Pattern {
     }
 
     let source: String
+    /// Where it stands in its rule file.
+    var mark: SourceMark?
     /// In the order of their numbers, each once.
     let groupNames: [String]
 

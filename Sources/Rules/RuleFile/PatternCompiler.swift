@@ -36,9 +36,11 @@ struct PatternCompiler {
         }
     }
 
-    /// A pattern made by an engine, which has no place of its own in the file.
-    func compile(made source: String) throws(PatternError) -> Pattern {
-        try Pattern(source, limits: limits)
+    /// A pattern that an engine makes of what stands at `node`.
+    func compile(made source: String, at node: YAMLNode) throws(PatternError) -> Pattern {
+        let pattern = try Pattern(source, limits: limits)
+        pattern.mark = node.mark
+        return pattern
     }
 
     /// `nil`, with an error, for what is no pattern.
@@ -55,7 +57,7 @@ struct PatternCompiler {
             return nil
         }
         do {
-            return try Pattern(expansion.text, limits: limits)
+            return try compile(made: expansion.text, at: node)
         } catch {
             let offset = expansion.writtenOffset(of: error.offset)
             diagnostics.error(

@@ -75,7 +75,7 @@ extension RuleFileReader {
         var reader = TemplateReader(lines, fields: fields, words: words)
         do {
             let source = try reader.pattern()
-            return (try patterns.compile(made: source), reader.placeholders)
+            return (try patterns.compile(made: source, at: node), reader.placeholders)
         } catch let problem as TemplateReader.Problem {
             diagnostics.error(problem.message, file: node.file, mark: node.mark(atScalarOffset: problem.offset))
         } catch {

@@ -19,6 +19,11 @@ extension WorkerContext {
             work.cancel()
         }
         defer { watch.cancel() }
+        // Waiting for a service that is away is not hanging: the loop that waits here says that it is alive.
+        let pulse = Task { [control] in
+            while (try? await Task.sleep(for: .seconds(1))) != nil { control.beat() }
+        }
+        defer { pulse.cancel() }
         do {
             return try await withTaskCancellationHandler {
                 try await work.value

@@ -40,6 +40,11 @@ package struct ExactDecimal: Hashable, Sendable, Comparable, CustomStringConvert
         self.init(utf8: text.utf8)
     }
 
+    /// As ``init(_:)-(StringProtocol)``, from an array of bytes. The one below would be unspecialised in other modules.
+    package init?(utf8 bytes: [UInt8]) {
+        self.init(utf8: bytes[...])
+    }
+
     /// As ``init(_:)-(StringProtocol)``, from bytes.
     package init?(utf8 bytes: some Sequence<UInt8>) {
         var coefficient: Int128 = 0

@@ -44,9 +44,8 @@ import Testing
         try await tree.said("is ready", "a/1")
         let probing = try tree.worker("a")
         #expect(probing?["ready"]?.boolean == true)
-        if !tree.lines.contains(where: { $0.message == "its breaker is closed again" }) {
-            #expect(probing?["state"]?.string == "half_open")
-        }
+        // A machine that is busy enough shows it only when it is over.
+        #expect(probing?["state"]?.string == "half_open" || probing?["breaker"]?["state"]?.string == "closed")
         try await tree.said("its breaker is closed again", "a/1")
         let worker = try tree.worker("a")
         #expect(worker?["state"]?.string == "ready")

@@ -25,8 +25,8 @@ import Testing
             try tree.status().root["workers"]!.elements.count { $0["last_exit"]?["code"]?.integer == 7 }
         }
         #expect(try await eventually { try exits() == 100 })
-        #expect(tree.lines.count { $0.message == "failed and is not to be restarted" } == 100)
         #expect(await tree.stop() == 0)
+        #expect(tree.lines.count { $0.message == "failed and is not to be restarted" } == 100)
     }
 
     @Test func eachPolicyRestartsWhatItShould() async throws {
@@ -77,9 +77,9 @@ import Testing
             }
         )
         #expect(try tree.worker("temporary")?["state"]?.string == "stopped")
-        #expect(starts(tree, "temporary/1") == 1)
         #expect(try tree.worker("permanent")?["breaker"]?["failures"]?.integer == 0, "knock-on restarts do not count")
         #expect(await tree.stop() == 0)
+        #expect(starts(tree, "temporary/1") == 1)
     }
 
     @Test func aSiblingThatFailsDuringAGroupRestartStartsNobodyTwice() async throws {
@@ -100,8 +100,8 @@ import Testing
         kill(try #require(tree.lines.first { $0.child == "b/1" && $0.message == "started" }?.pid), SIGKILL)
         #expect(try await eventually { try tree.worker("c")?["restarts"]?.integer == 3 })
         #expect(try await eventually { try tree.status().root["state"]?.string == "ready" })
-        #expect(["b/1", "c/1", "d/1"].map { starts(tree, $0) } == [2, 4, 2])
         #expect(await tree.stop() == 0)
+        #expect(["b/1", "c/1", "d/1"].map { starts(tree, $0) } == [2, 4, 2])
     }
 
     /// Fails once, and then says when two of it are there at once.
@@ -139,8 +139,8 @@ import Testing
                 }
             )
         }
-        #expect(!tree.lines.contains { $0.message == "two at once" })
         #expect(await tree.stop() == 0)
+        #expect(!tree.lines.contains { $0.message == "two at once" })
     }
 
     @Test func aStopDuringABackoffEndsAtOnceAndStartsNothing() async throws {

@@ -38,6 +38,26 @@ struct ShippedRulesTests {
     }
 }
 
+@Suite("All shipped rule files of the folder parsers")
+struct ShippedFolderTests {
+    @Test("compile side by side, without a conflict, and their examples hold")
+    func together() throws {
+        let folder = Project.root.appending(path: "parsers").resolvingSymlinksInPath()
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".yaml") }
+        let compilation = RuleCompiler.compile(
+            try names.sorted().map { try source("parsers/\($0)") },
+            records: [tradingSignal, ShippedRulesTests.optionAlert],
+            channels: [],
+            runningExamples: true
+        )
+        #expect(compilation.messages == [])
+        #expect(names.isEmpty == false && compilation.files.allSatisfy { $0.isGood })
+        // Rules without a gate would be tried on every message of every channel.
+        let gates = compilation.rules?.parsers.map(\.gate) ?? []
+        #expect(!gates.contains(ParserSummary.Gate.none))
+    }
+}
+
 /// What the shipped files make of real messages, which are read where they are and not copied.
 @Suite("Shipped rules on real messages", .enabled(if: Project.sharedData != nil, "\(Project.missingSharedData)"))
 struct RealMessagesTests {

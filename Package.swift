@@ -85,25 +85,43 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Model"], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "ModelTests", dependencies: ["Model", "TestSupport"], swiftSettings: settings),
         .testTarget(
-            name: "PipelineFileTests", dependencies: ["PipelineFile", "Model", "TestSupport"],
-            resources: [.copy("Fixtures")], swiftSettings: settings),
+            name: "PipelineFileTests",
+            dependencies: ["PipelineFile", "Model", "TestSupport"],
+            resources: [.copy("Fixtures")],
+            swiftSettings: settings
+        ),
         .testTarget(
-            name: "RulesTests", dependencies: ["Rules", "PipelineFile", "Model", "TestSupport"],
-            resources: [.copy("Fixtures")], swiftSettings: settings),
-        .testTarget(name: "RemoteTests", dependencies: ["Remote", "Model", "TestSupport", log], swiftSettings: settings),
+            name: "RulesTests",
+            dependencies: ["Rules", "PipelineFile", "Model", "TestSupport"],
+            resources: [.copy("Fixtures")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RemoteTests",
+            dependencies: ["Remote", "Model", "TestSupport", log],
+            swiftSettings: settings
+        ),
         // The supervisor reaps every child of its process, so its tests give it a process of its own.
         .executableTarget(
-            name: "supervision-host", dependencies: ["Supervision"], path: "Tests/SupervisionHost",
-            swiftSettings: settings),
+            name: "supervision-host",
+            dependencies: ["Supervision"],
+            path: "Tests/SupervisionHost",
+            swiftSettings: settings
+        ),
         .testTarget(
-            name: "SupervisionTests", dependencies: ["Supervision", "Model", "TestSupport", "supervision-host"],
-            swiftSettings: settings),
+            name: "SupervisionTests",
+            dependencies: ["Supervision", "Model", "TestSupport", "supervision-host"],
+            swiftSettings: settings
+        ),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Messaging", "Storage", "Model", "TestSupport"],
-            swiftSettings: settings),
+            name: "IntegrationTests",
+            dependencies: ["Messaging", "Storage", "Model", "TestSupport"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["Storage", "Model", "TestSupport", "chaffinch", "discord-simulator", log],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
     ]
 )

@@ -41,7 +41,7 @@ final class LoopbackServer: Sendable {
 
     /// - Parameter greeting: sent to each client before it has said anything.
     init(greeting: String = "", _ script: @escaping Script) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         self.listener = listener
         port = try Self.bindToLoopback(listener)
         self.script = script
@@ -81,10 +81,13 @@ final class LoopbackServer: Sendable {
         while true {
             let connection = Foundation.accept(listener, nil, nil)
             guard connection >= 0 else { return }
+            // Other tests start programs, and one that inherits a connection keeps it open: hence also the shutdown.
+            _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
             let number = count
             count += 1
             Thread { [self] in
                 serve(connection, number)
+                shutdown(connection, Int32(SHUT_RDWR))
                 close(connection)
             }.start()
         }

@@ -48,7 +48,11 @@ let package = Package(
         // The libraries: every arrow points toward Model.
         .target(name: "Model", dependencies: ["CSimdJSON"], swiftSettings: settings),
         .target(name: "PipelineFile", dependencies: ["Model", "CYAML"], swiftSettings: settings),
-        .target(name: "Rules", dependencies: ["Model", "PipelineFile", "CPCRE2", "CVectorscan"], swiftSettings: settings),
+        .target(
+            name: "Rules",
+            dependencies: ["Model", "PipelineFile", "CPCRE2", "CVectorscan"],
+            swiftSettings: settings
+        ),
         .target(name: "Messaging", dependencies: ["Model", "CRabbitMQ", log], swiftSettings: settings),
         .target(
             name: "Storage",

@@ -43,7 +43,8 @@ struct ChaffinchCommand: ParsableCommand {
             """,
         version: Chaffinch.version,
         subcommands: [
-            SupervisorCommand.self, CheckCommand.self, TestCommand.self, ParseCommand.self, SetupCommand.self,
+            SupervisorCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, ParseCommand.self,
+            SetupCommand.self,
             StatusCommand.self, RestartCommand.self, ResetCommand.self, SchemaCommand.self, WorkerCommand.self,
         ]
     )

@@ -46,8 +46,12 @@ package final class RunningProgram: Sendable {
     ///   - environment: complete; nothing is inherited but `PATH` and `HOME`.
     ///   - logs: the folder for what it prints.
     package init(
-        _ program: String, _ arguments: [String], environment: [String: String] = [:], in folder: URL? = nil,
-        logs: URL, name: String
+        _ program: String,
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        in folder: URL? = nil,
+        logs: URL,
+        name: String
     ) throws {
         outputFile = logs.appending(path: "\(name).out")
         errorFile = logs.appending(path: "\(name).err")

@@ -35,7 +35,7 @@ extension ParserExplanation {
             let width = captures.map(\.field.count).max() ?? 0
             lines += captures.map { capture in
                 let gap = String(repeating: " ", count: width - capture.field.count + 2)
-                return "  \(capture.field)\(gap)\(Self.plain(capture.value))  \(pen.faint(Self.plain(capture.source)))"
+                return "  \(capture.field)\(gap)\(Self.plain(capture.value))  \(pen.faint(Self.clipped(Self.plain(capture.source))))"
             }
         }
         return lines.map { $0 + "\n" }.joined()
@@ -90,6 +90,11 @@ extension ParserExplanation {
             start = end + 1
         }
         return shown
+    }
+
+    /// A pattern that was put together from pieces can be pages long; its beginning tells it from its neighbours.
+    private static func clipped(_ source: String) -> String {
+        source.count <= 80 ? source : source.prefix(79) + "…"
     }
 
     private static func plain(_ text: String) -> String {

@@ -35,7 +35,8 @@ extension ParserExplanation {
             let width = captures.map(\.field.count).max() ?? 0
             lines += captures.map { capture in
                 let gap = String(repeating: " ", count: width - capture.field.count + 2)
-                return "  \(capture.field)\(gap)\(Self.plain(capture.value))  \(pen.faint(Self.clipped(Self.plain(capture.source))))"
+                return
+                    "  \(capture.field)\(gap)\(Self.plain(capture.value))  \(pen.faint(Self.clipped(Self.plain(capture.source))))"
             }
         }
         return lines.map { $0 + "\n" }.joined()

@@ -19,16 +19,11 @@ package struct DeadletterWorker {
     /// Runs until the process drains; what is in hand is finished first.
     package func run() async throws {
         guard try await context.untilAvailable("the database", { try await store.checkReady() }) != nil else { return }
-        let stopping = Task { [context, consumer] in
-            await context.drain.wait()
-            // What is buffered is finished: handing it back would count as another delivery of it.
-            await consumer.stop(returningUnread: false)
-        }
-        defer { stopping.cancel() }
-        guard try await context.untilDrained({ [consumer] in try await consumer.waitUntilConsuming() }) != nil else {
-            return
-        }
-        context.control.say(.ready)
+        try await context.consuming(consumer) { try await work() }
+        await store.close()
+    }
+
+    private func work() async throws {
         var moved: Int64 = 0
         while let event = try await consumer.next(within: .seconds(1)) {
             context.control.beat()
@@ -51,8 +46,6 @@ package struct DeadletterWorker {
                 metadata: ["stage": "\(letter.stage)", "id": "\(letter.id)", "error": "\(letter.errorText)"]
             )
         }
-        await consumer.close()
-        await store.close()
     }
 }
 

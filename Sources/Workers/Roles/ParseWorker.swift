@@ -23,16 +23,11 @@ package struct ParseWorker {
 
     /// Runs until the process drains; what is in hand is finished first.
     package func run() async throws {
-        let stopping = Task { [context, consumer] in
-            await context.drain.wait()
-            // What is buffered is finished: handing it back would count as another delivery of it.
-            await consumer.stop(returningUnread: false)
-        }
-        defer { stopping.cancel() }
-        guard try await context.untilDrained({ [consumer] in try await consumer.waitUntilConsuming() }) != nil else {
-            return
-        }
-        context.control.say(.ready)
+        try await context.consuming(consumer) { try await work() }
+        await publishing.publisher.close()
+    }
+
+    private func work() async throws {
         context.control.say(.generation(rules: Int64(context.generation.number), ok: true, error: nil))
         var counts = OutcomeCounts()
         while let event = try await consumer.next(within: .seconds(1)) {
@@ -47,8 +42,6 @@ package struct ParseWorker {
             context.control.beat(done: handled)
             counts.report(to: context.control)
         }
-        await publishing.publisher.close()
-        await consumer.close()
     }
 
     /// What a delivery becomes: the parsed messages, and what must be confirmed before it may be acknowledged.

@@ -29,16 +29,12 @@ package struct StoreWorker {
     /// Runs until the process drains; what is in hand is finished first.
     package func run() async throws {
         guard try await untilAvailable({ try await store.checkReady() }) != nil else { return }
-        let stopping = Task { [context, consumer] in
-            await context.drain.wait()
-            // What is buffered is finished: handing it back would count as another delivery of it.
-            await consumer.stop(returningUnread: false)
-        }
-        defer { stopping.cancel() }
-        guard try await context.untilDrained({ [consumer] in try await consumer.waitUntilConsuming() }) != nil else {
-            return
-        }
-        context.control.say(.ready)
+        try await context.consuming(consumer) { try await work() }
+        await publishing.publisher.close()
+        await store.close()
+    }
+
+    private func work() async throws {
         var totals = WriteTotals()
         while let deliveries = try await collect() {
             var work = decode(deliveries)
@@ -49,9 +45,6 @@ package struct StoreWorker {
             context.control.beat(done: work.batch.count)
             totals.report(to: context.control)
         }
-        await publishing.publisher.close()
-        await consumer.close()
-        await store.close()
     }
 
     /// The next deliveries worth a transaction; empty when nothing came for a while, `nil` once the consumer stopped.

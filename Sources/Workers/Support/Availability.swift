@@ -15,7 +15,7 @@ extension WorkerContext {
         var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(5))
         while true {
             do {
-                let result = try await body()
+                let result = try await showingLife(body)
                 if backoff.attempts > 0 { logger.info("\(service) is back") }
                 return result
             } catch let error as StoreError where error.code == .unavailable || error.code == .notSetUp {

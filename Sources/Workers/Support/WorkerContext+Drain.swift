@@ -19,21 +19,42 @@ extension WorkerContext {
             work.cancel()
         }
         defer { watch.cancel() }
-        // Waiting for a service that is away is not hanging: the loop that waits here says that it is alive.
-        let pulse = Task { [control] in
-            while (try? await Task.sleep(for: .seconds(1))) != nil { control.beat() }
-        }
-        defer { pulse.cancel() }
         do {
-            return try await withTaskCancellationHandler {
-                try await work.value
-            } onCancel: {
-                work.cancel()
+            return try await showingLife {
+                try await withTaskCancellationHandler {
+                    try await work.value
+                } onCancel: {
+                    work.cancel()
+                }
             }
         } catch is CancellationError where drain.isRequested {
             return nil
         } catch is ConsumerClosed where drain.isRequested {
             return nil
         }
+    }
+
+    /// Says that the work loop is alive while it waits in `body`: waiting for a service that is away is not hanging.
+    func showingLife<Result>(_ body: () async throws -> Result) async throws -> Result {
+        let pulse = Task { [control] in
+            while (try? await Task.sleep(for: .seconds(1))) != nil { control.beat() }
+        }
+        defer { pulse.cancel() }
+        return try await body()
+    }
+
+    /// Runs a work loop on `consumer`: waits until it consumes, says ready, and stops it when the process drains, so
+    /// that the loop ends once what is buffered is finished.
+    func consuming(_ consumer: Consumer, _ loop: () async throws -> Void) async throws {
+        let stopping = Task { [drain] in
+            await drain.wait()
+            // What is buffered is finished: handing it back would count as another delivery of it.
+            await consumer.stop(returningUnread: false)
+        }
+        defer { stopping.cancel() }
+        guard try await untilDrained({ try await consumer.waitUntilConsuming() }) != nil else { return }
+        control.say(.ready)
+        try await loop()
+        await consumer.close()
     }
 }

@@ -29,7 +29,7 @@ struct SupervisorOptions: ParsableArguments {
             let line = String(decoding: writer.bytes, as: UTF8.self)
             return try JSONDocument(StatusClient.request(socket: folder + "/supervisor.sock", line))
         } catch {
-            throw CommandFailure(ExitCode.unavailable, "no supervisor answers on '\(folder)': \(error)")
+            throw CommandFailure(ExitCode.unavailable, "\(error)")
         }
     }
 

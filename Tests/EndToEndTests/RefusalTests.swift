@@ -108,14 +108,19 @@ import Testing
         #expect(try await check().output.contains(#""generation":1"#))
         #expect(try await check().output.contains(#""generation":1"#))
         try folder.write(Self.rule + "\nnonsense: true\n", to: "parsers/notes.yaml")
-        try folder.write(
-            Self.rule.replacing("parser: notes", with: "parser: more").replacing("note", with: "nota"),
-            to: "parsers/more.yaml"
-        )
+        let more = Self.rule.replacing("parser: notes", with: "parser: more")
+            .replacing("'note (", with: "'nota (").replacing("note this", with: "nota this")
+        try folder.write(more, to: "parsers/more.yaml")
         let broken = try await check()
         #expect(broken.errors.contains("parsers/notes.yaml:5:1: unknown key 'nonsense'"))
         #expect(broken.exitCode == 0)
         #expect(broken.output.contains("running the last accepted version of parsers"))
+        #expect(!broken.output.contains("leaving out"))
+        #expect(broken.output.contains(#""generation":2"#))
+        try folder.write("parser: [", to: "parsers/never.yaml")
+        let never = try await check()
+        #expect(never.exitCode == 0)
+        #expect(never.output.replacing("\\/", with: "/").contains("leaving out parsers/never.yaml, which never passed"))
         try folder.write("name: [", to: "pipeline.yaml")
         let gone = try await check()
         #expect(gone.exitCode == 0)

@@ -8,7 +8,7 @@ package import Model
 /// sent by this value.
 package final class DiscordREST: Sendable {
     /// In the form Discord asks for: `DiscordBot ($url, $versionNumber)`.
-    package static let userAgent = "DiscordBot (https://chaffinch.invalid, 0.1.0)"
+    package static let userAgent = "DiscordBot (https://chaffinch.invalid, \(Chaffinch.version))"
     package static let maximumMessages = 100
 
     private let api: String

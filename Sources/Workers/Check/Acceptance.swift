@@ -54,10 +54,15 @@ package struct Acceptance: Sendable {
         )
         guard !second.diagnostics.hasErrors else { return nil }
         let accepted = try store.accept(pipeline: pipeline, rules: rules)
+        let kept = broken.filter { name in rules.contains { $0.name == name } }.sorted()
+        let leftOut = broken.subtracting(kept).sorted()
+        var degraded: [String] = []
+        if !kept.isEmpty { degraded.append("running the last accepted version of \(kept.joined(separator: ", "))") }
+        if !leftOut.isEmpty { degraded.append("leaving out \(leftOut.joined(separator: ", ")), which never passed") }
         return Acceptance(
             generation: accepted.generation,
             secrets: check.secrets,
-            degraded: "running the last accepted version of \(broken.sorted().joined(separator: ", "))"
+            degraded: degraded.joined(separator: "; ")
         )
     }
 }

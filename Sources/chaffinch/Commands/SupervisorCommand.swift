@@ -52,20 +52,10 @@ struct SupervisorCommand: ParsableCommand {
         executable: String
     ) throws -> TreeSpecification {
         let pipeline = generation.pipeline
-        var secrets = report.secrets
-        var managed: ManagedBroker?
-        if pipeline.broker.isManaged && runsPipeline(pipeline) {
-            do {
-                managed = try ManagedBroker.prepare(dataFolder: pipeline.dataFolder)
-            } catch {
-                throw CommandFailure(ExitCode.unavailable, "\(error)")
-            }
-            secrets[pipeline.broker.url.variable] = managed?.url
-        }
-        let builder = TreeBuilder(
+        var builder = TreeBuilder(
             pipeline: pipeline,
             generation: generation.number,
-            secrets: secrets,
+            secrets: report.secrets,
             only: wanted,
             environment: environment,
             executable: executable
@@ -77,6 +67,15 @@ struct SupervisorCommand: ParsableCommand {
                 "--only names no worker '\(unknown.sorted()[0])'; there are \(builder.knownNames.joined(separator: ", "))"
             )
         }
+        var managed: ManagedBroker?
+        if pipeline.broker.isManaged && builder.runsPipeline {
+            do {
+                managed = try ManagedBroker.prepare(dataFolder: pipeline.dataFolder)
+            } catch {
+                throw CommandFailure(ExitCode.unavailable, "\(error)")
+            }
+            builder.secrets[pipeline.broker.url.variable] = managed?.url
+        }
         return TreeSpecification(
             name: pipeline.name,
             generation: generation.number,
@@ -86,10 +85,6 @@ struct SupervisorCommand: ParsableCommand {
             statusSocket: pipeline.dataFolder + "/supervisor.sock",
             log: Self.logSettings(pipeline.supervisor)
         )
-    }
-
-    private func runsPipeline(_ pipeline: Pipeline) -> Bool {
-        pipeline.hasPipeline && (wanted.isEmpty || Role.allCases.contains { wanted.contains($0.rawValue) })
     }
 
     private static func logSettings(_ settings: Pipeline.Supervisor) -> LogSettings {

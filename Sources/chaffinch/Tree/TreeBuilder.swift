@@ -10,7 +10,8 @@ import Workers
 struct TreeBuilder {
     let pipeline: Pipeline
     let generation: Int
-    let secrets: [String: String]
+    /// By the variable in which a role receives each; the URL of a managed broker joins them once that is prepared.
+    var secrets: [String: String]
     /// The roles and commands to run; all when empty.
     let only: Set<String>
     /// The environment of the supervisor, of which children get what is no secret.
@@ -35,7 +36,7 @@ struct TreeBuilder {
     }
 
     /// Whether any role of the pipeline runs here, and so whether a managed broker is needed.
-    private var runsPipeline: Bool { pipeline.hasPipeline && Role.allCases.contains { isWanted($0.rawValue) } }
+    var runsPipeline: Bool { pipeline.hasPipeline && Role.allCases.contains { isWanted($0.rawValue) } }
 
     /// Names that `--only` may hold.
     var knownNames: [String] {

@@ -162,11 +162,11 @@ import Testing
         ])
         let stays = try await Int32(tree.printed("stays").message.split(separator: " ")[1])!
         try await tree.said("ended", "a/1")
-        let orphans = tree.lines.filter { $0.message.hasPrefix("orphan ") }.map {
-            Int32($0.message.split(separator: " ")[1])!
+        func orphans() -> [Int32] {
+            tree.lines.filter { $0.message.hasPrefix("orphan ") }.map { Int32($0.message.split(separator: " ")[1])! }
         }
-        #expect(orphans.count == 5)
-        #expect(try await eventually { !orphans.contains(where: exists) })
+        #expect(try await eventually { orphans().count == 5 })
+        #expect(try await eventually { !orphans().contains(where: exists) })
         #expect(exists(stays))
         #expect(await tree.stop() == 0)
         #expect(!exists(stays))

@@ -118,6 +118,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "WorkersTests",
+            dependencies: ["Workers", "Messaging", "Rules", "PipelineFile", "Model", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: ["Messaging", "Storage", "Model", "TestSupport"],
             swiftSettings: settings

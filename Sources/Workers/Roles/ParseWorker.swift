@@ -4,7 +4,8 @@ import Model
 import PipelineFile
 import Rules
 
-/// `parse`: takes pages, tries the rules on each message, and sends what came of them to store.
+/// `parse`: takes pages, tries the rules on each message, and sends what came of them to store, or onward along the
+/// chain where nothing did.
 ///
 /// One straight loop: receive, decode, act, publish, await confirms, acknowledge.
 package struct ParseWorker {
@@ -74,18 +75,7 @@ package struct ParseWorker {
                 )
             }
         }
-        if !batch.isEmpty {
-            outgoing.append(
-                OutgoingMessage(
-                    exchange: context.topology.workExchange,
-                    routingKey: "store",
-                    type: WireType.batch,
-                    messageID: delivery.messageID ?? batch[0].message.id.description,
-                    headers: context.headers(keeping: delivery.headers),
-                    body: RecordBatch.encode(batch)
-                )
-            )
-        }
+        outgoing += context.outgoing(batch, from: Topology.parse, of: delivery)
         return (batch, outgoing)
     }
 

@@ -44,7 +44,7 @@ struct ChaffinchCommand: ParsableCommand {
         version: Chaffinch.version,
         subcommands: [
             SupervisorCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, ParseCommand.self,
-            SetupCommand.self,
+            ScoreCommand.self, SetupCommand.self,
             StatusCommand.self, RestartCommand.self, ResetCommand.self, SchemaCommand.self, WorkerCommand.self,
         ]
     )

@@ -1,9 +1,12 @@
 import Glibc
+import Rules
 
 /// Where people read: colours only on a terminal, and never where `NO_COLOR` is set.
 enum Terminal {
     static let errorHasColour = isatty(STDERR_FILENO) == 1 && getenv("NO_COLOR") == nil
     static let outputHasColour = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nil
+
+    static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
     static func error(_ text: String) {
         write(text.hasSuffix("\n") ? text : text + "\n", to: STDERR_FILENO)
@@ -15,6 +18,25 @@ enum Terminal {
 
     static func output(_ text: String) {
         write(text.hasSuffix("\n") ? text : text + "\n", to: STDOUT_FILENO)
+    }
+
+    /// To standard error, as it is.
+    static func raw(_ text: String) { write(text, to: STDERR_FILENO) }
+
+    /// What was expected and is missing in green, what came instead in red, the rest dimmed.
+    static func show(difference expected: [String], _ got: [String], indent: String) {
+        for line in LineDiff.lines(expected, got) {
+            let style: Style = line.hasPrefix("-") ? .green : line.hasPrefix("+") ? .red : .dim
+            output(indent + styled(plain(line), style))
+        }
+    }
+
+    /// Without control characters: what a message says must not steer the terminal.
+    static func plain(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
+        return String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 })
+        )
     }
 
     enum Style: String { case green = "32", red = "31", yellow = "33", dim = "2", bold = "1" }

@@ -46,6 +46,25 @@ import Testing
         #expect(wrong.output.contains("42.09") && wrong.output.contains("42.08"))
     }
 
+    @Test func scoreExits1WhenARecordIsWrongAndShowsTheDifference() async throws {
+        let folder = try TemporaryFolder()
+        let right =
+            #"{"text":"$BTC long\nEntry: 68.5k\nSL: 67,000.50","expect":[{"ticker":"BTC","side":"long","entry_price":68500,"stop_loss":[67000.5]}]}"#
+        try folder.write(right + "\n" + #"{"text":"I am going long","expect":"none"}"# + "\n", to: "truth.jsonl")
+        let path = folder.url.appending(path: "truth.jsonl").path
+        let good = try await run(["score", "--truth", path])
+        #expect(good.exitCode == 0, "\(good.output)\(good.errors)")
+        #expect(good.output.contains("1 with records: 1 right, 0 wrong, 0 missed, coverage 100.0 %"))
+        try folder.write(right.replacing("68500", with: "68501"), to: "truth.jsonl")
+        let wrong = try await run(["score", "--truth", path])
+        #expect(wrong.exitCode == 1)
+        #expect(wrong.output.contains("-   entry_price: 68501\n    +   entry_price: 68500"))
+        let json = try await run(["score", "--json", "--truth", path])
+        #expect(json.exitCode == 1)
+        #expect(try JSONDocument(json.output).root["summary"]?["wrong"]?.integer == 1)
+        #expect(try await run(["score", "--truth", "/nowhere"]).exitCode == 64)
+    }
+
     @Test func usageErrorsExit64AndHelpExits0() async throws {
         #expect(try await run(["no-such-command"]).exitCode == 64)
         #expect(try await run(["check", "--no-such-option"]).exitCode == 64)

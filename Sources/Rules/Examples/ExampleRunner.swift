@@ -17,34 +17,8 @@ package struct ExampleResult: Sendable, Equatable {
     /// `ok   parsers/gold.yaml:41 gold-desk #1`, or `FAIL …`.
     package var line: String { "\(passed ? "ok  " : "FAIL") \(file):\(mark.line) \(parser) #\(number)" }
 
-    /// What is expected and missing (`-`) and what came instead (`+`), among what agrees.
-    package var diff: [String] {
-        var lines: [String] = []
-        let difference = got.difference(from: expected)
-        var removed: Set<Int> = []
-        var inserted: Set<Int> = []
-        for change in difference {
-            switch change {
-            case .remove(let offset, _, _): removed.insert(offset)
-            case .insert(let offset, _, _): inserted.insert(offset)
-            }
-        }
-        var (left, right) = (0, 0)
-        while left < expected.count || right < got.count {
-            if removed.contains(left) {
-                lines.append("- " + expected[left])
-                left += 1
-            } else if inserted.contains(right) {
-                lines.append("+ " + got[right])
-                right += 1
-            } else {
-                lines.append("  " + expected[left])
-                left += 1
-                right += 1
-            }
-        }
-        return lines
-    }
+    /// See ``LineDiff``.
+    package var diff: [String] { LineDiff.lines(expected, got) }
 
     /// The failure as a diagnostic says it.
     var problem: String {

@@ -50,24 +50,29 @@ package final class RuleSet {
     ///
     /// The outcome is `parsed`, `unmatched`, or `invalid` when a rule took its required fields, failed a later step
     /// (which `reason` names) and no later rule succeeded.
-    package func parse(_ message: Message) -> ParsedMessage {
-        guard max(message.content.utf8.count, message.embedText?.utf8.count ?? 0) <= Self.longestText else {
-            oversized += 1
-            return ParsedMessage(message: message, outcome: .unmatched)
-        }
-        for index in texts.indices { texts[index] = nil }
-        embeds = LazyEmbeds()
-        var failure: (parser: RuleParser, step: StepFailure)?
-        for place in index.candidates(in: message.channelID, text: { text($0, of: message) }) {
-            let parser = ordered[place]
-            let verdict = parser.parse(text(parser.textSlot, of: message).bytes, embeds: { embeds.read(message) })
-            parser.counts.add(verdict)
-            if parser.head.status == .shadow { continue }
-            switch verdict {
-            case .notTaken, .abandoned: continue
-            case .failed(let step): if failure == nil { failure = (parser, step) }
-            case .records(let drafts):
-                return ParsedMessage(
+    package func parse(_ message: Message) -> ParsedMessage { decide(message).parsed(message) }
+
+    /// What the live rules make of a message.
+    enum Decision {
+        case unmatched
+        /// The first rule that took its required fields, and the step it failed.
+        case failed(RuleParser, StepFailure)
+        case taken(RuleParser, [RecordDraft])
+
+        func parsed(_ message: Message) -> ParsedMessage {
+            switch self {
+            case .unmatched: ParsedMessage(message: message, outcome: .unmatched)
+            case .failed(let parser, let failure):
+                ParsedMessage(
+                    message: message,
+                    outcome: .invalid,
+                    reason: "\(parser.head.id): \(failure)",
+                    parser: parser.head.id,
+                    parserVersion: parser.version,
+                    source: .rule
+                )
+            case .taken(let parser, let drafts):
+                ParsedMessage(
                     message: message,
                     outcome: .parsed,
                     parser: parser.head.id,
@@ -77,15 +82,28 @@ package final class RuleSet {
                 )
             }
         }
-        guard let failure else { return ParsedMessage(message: message, outcome: .unmatched) }
-        return ParsedMessage(
-            message: message,
-            outcome: .invalid,
-            reason: "\(failure.parser.head.id): \(failure.step)",
-            parser: failure.parser.head.id,
-            parserVersion: failure.parser.version,
-            source: .rule
-        )
+    }
+
+    func decide(_ message: Message) -> Decision {
+        guard max(message.content.utf8.count, message.embedText?.utf8.count ?? 0) <= Self.longestText else {
+            oversized += 1
+            return .unmatched
+        }
+        for index in texts.indices { texts[index] = nil }
+        embeds = LazyEmbeds()
+        var decision = Decision.unmatched
+        for place in index.candidates(in: message.channelID, text: { text($0, of: message) }) {
+            let parser = ordered[place]
+            let verdict = parser.parse(text(parser.textSlot, of: message).bytes, embeds: { embeds.read(message) })
+            parser.counts.add(verdict)
+            if parser.head.status == .shadow { continue }
+            switch verdict {
+            case .notTaken, .abandoned: continue
+            case .failed(let step): if case .unmatched = decision { decision = .failed(parser, step) }
+            case .records(let drafts): return .taken(parser, drafts)
+            }
+        }
+        return decision
     }
 
     private func text(_ slot: Int, of message: Message) -> NormalizedText {

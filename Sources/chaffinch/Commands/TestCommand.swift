@@ -62,10 +62,7 @@ struct TestCommand: ParsableCommand {
         let style: Terminal.Style = result.passed ? .green : .red
         Terminal.output(Terminal.styled(String(result.line.prefix(4)), style) + result.line.dropFirst(4))
         guard !result.passed else { return }
-        for line in result.diff {
-            let style: Terminal.Style = line.hasPrefix("-") ? .green : line.hasPrefix("+") ? .red : .dim
-            Terminal.output("       " + Terminal.styled(line, style))
-        }
+        Terminal.show(difference: result.expected, result.got, indent: "       ")
     }
 
     private func chooseFiles(_ check: PipelineCheck) throws -> [SourceFile] {

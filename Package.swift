@@ -60,10 +60,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "Remote", dependencies: ["Model", "CCurl", log], swiftSettings: settings),
-        .target(name: "Supervision", dependencies: ["Model", "CProcess", log], swiftSettings: settings),
+        .target(name: "Processes", dependencies: ["CProcess"], swiftSettings: settings),
+        .target(name: "Supervision", dependencies: ["Model", "Processes", log], swiftSettings: settings),
         .target(
             name: "Workers",
-            dependencies: ["Model", "PipelineFile", "Rules", "Messaging", "Storage", "Remote", log],
+            dependencies: ["Model", "PipelineFile", "Rules", "Messaging", "Storage", "Remote", "Processes", log],
             swiftSettings: settings
         ),
 
@@ -71,7 +72,8 @@ let package = Package(
         .executableTarget(
             name: "chaffinch",
             dependencies: [
-                "Model", "PipelineFile", "Rules", "Messaging", "Storage", "Remote", "Supervision", "Workers", log,
+                "Model", "PipelineFile", "Rules", "Messaging", "Storage", "Remote", "Processes", "Supervision",
+                "Workers", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
@@ -108,13 +110,13 @@ let package = Package(
         // The supervisor reaps every child of its process, so its tests give it a process of its own.
         .executableTarget(
             name: "supervision-host",
-            dependencies: ["Supervision"],
+            dependencies: ["Supervision", "Processes"],
             path: "Tests/SupervisionHost",
             swiftSettings: settings
         ),
         .testTarget(
             name: "SupervisionTests",
-            dependencies: ["Supervision", "Model", "TestSupport", "supervision-host"],
+            dependencies: ["Supervision", "Processes", "Model", "TestSupport", "supervision-host"],
             swiftSettings: settings
         ),
         .testTarget(

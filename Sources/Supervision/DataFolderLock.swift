@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Processes
 
 /// Holds a data folder for one supervisor; released with the last reference, or by the kernel if the process dies.
 package final class DataFolderLock: Sendable {

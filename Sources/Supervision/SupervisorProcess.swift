@@ -1,6 +1,6 @@
-internal import CProcess
 internal import Glibc
 internal import Model
+internal import Processes
 
 /// Runs a tree: one loop on one thread that starts and reaps children, hears them, and answers who asks.
 ///
@@ -31,10 +31,9 @@ package final class SupervisorProcess {
         try tree.validate()
         self.tree = tree
         children = Dictionary(uniqueKeysWithValues: tree.children.map { ($0.name, $0) })
-        let number = cf_signals_open()
-        guard number >= 0 else { throw SupervisionError.system("cannot read signals") }
-        signals = Descriptor(number)
-        if getpid() != 1, cf_become_subreaper() != 0 {
+        guard let signals = Signals.open() else { throw SupervisionError.system("cannot read signals") }
+        self.signals = signals
+        if getpid() != 1, !Reaper.adoptOrphans() {
             throw SupervisionError.system("cannot adopt orphans")
         }
         status = try StatusServer(path: tree.statusSocket)
@@ -132,7 +131,7 @@ package final class SupervisorProcess {
 
     private func readSignals() {
         while true {
-            switch cf_signals_next(signals.number) {
+            switch Signals.next(from: signals) {
             case 0: return reap()
             case Signals.terminate, Signals.interrupt: handle(.stopRequested)
             case Signals.hangUp:
@@ -168,12 +167,7 @@ package final class SupervisorProcess {
     /// zombies are gone.
     private func reap() {
         var ended: [(pid: Int32, status: ExitStatus)] = []
-        var status: Int32 = 0
-        while true {
-            let pid = cf_reap(&status)
-            guard pid > 0 else { break }
-            ended.append((pid, ExitStatus(waitStatus: status)))
-        }
+        while case .ended(let pid, let status) = Reaper.reap() { ended.append((pid, ExitStatus(waitStatus: status))) }
         let leaders = Dictionary(
             processes.values.filter { !$0.leaderReaped }.map { ($0.pid, $0.id) },
             uniquingKeysWith: { first, _ in first }

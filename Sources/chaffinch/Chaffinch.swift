@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Model
 import PipelineFile
+import Processes
 import Supervision
 import Workers
 

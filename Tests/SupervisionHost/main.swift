@@ -1,6 +1,7 @@
 // Runs a tree that a test describes as JSON in a file: the supervisor reaps every child of its process and adopts
 // orphans, so it cannot share one with the tests.
 import Foundation
+import Processes
 import Supervision
 
 Signals.prepare()

@@ -1,4 +1,5 @@
 import Model
+import Processes
 import Testing
 
 @testable import Supervision

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Model
+internal import Processes
 
 /// The supervisor's end of one child's control socket. It never blocks, and nothing a child writes can do more than
 /// be counted.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Processes
 
 /// An internet address as the system calls want it.
 struct SocketAddress: Sendable {

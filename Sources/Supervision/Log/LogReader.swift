@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Glibc
 internal import Model
+internal import Processes
 
 /// Reads what all children print, on one thread, and hands it to the sink line by line. It always reads, so no child
 /// is ever held up by its log.

@@ -1,6 +1,6 @@
-internal import CProcess
 internal import Glibc
 internal import Model
+internal import Processes
 
 /// A living process group of the tree: its leader, or what the leader left behind.
 struct ChildProcess {
@@ -23,8 +23,7 @@ struct ChildProcess {
     /// Only the process itself, and never a later one of the same number.
     func signalLeader(_ signal: Int32) {
         guard !leaderReaped else { return }
-        if let handle = process.handle, cf_pidfd_signal(handle.number, signal) == 0 { return }
-        kill(pid, signal)
+        if !process.signalLeader(signal) { kill(pid, signal) }
     }
 
     /// Starts a replica with its pipes and its control socket.
@@ -82,10 +81,9 @@ enum AdoptedProcesses {
         let deadline = Clock.monotonic + limit
         var told: Set<Int32> = []
         while true {
-            var status: Int32 = 0
-            var reaped: Int32
-            repeat { reaped = cf_reap(&status) } while reaped > 0
-            if reaped < 0 { return true }
+            var reaped = Reaper.reap()
+            while case .ended = reaped { reaped = Reaper.reap() }
+            if case .noChildren = reaped { return true }
             // As PID 1 everything in the namespace is ours to end, however deep.
             if getpid() == 1 && told.isEmpty { kill(-1, signal) }
             for pid in children() where told.insert(pid).inserted { kill(pid, signal) }
@@ -94,7 +92,7 @@ enum AdoptedProcesses {
             // Waits for SIGCHLD, but not for long: a grandchild becomes a child without one.
             var polled = pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0)
             poll(&polled, 1, Int32(clamping: min(left, .milliseconds(20)).millisecondsRoundedUp))
-            while cf_signals_next(signals.number) != 0 {}
+            while Signals.next(from: signals) != 0 {}
         }
     }
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Processes
 
 /// Runs the probes that the state machine orders, at most one for each replica at a time. It never waits: the
 /// supervisor's loop polls its sockets and tells it which processes ended.

@@ -1,4 +1,5 @@
 package import Model
+internal import Processes
 
 /// One child of the tree, complete: what runs, when it may start, and what is done when it ends.
 ///

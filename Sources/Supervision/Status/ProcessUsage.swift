@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Processes
 
 /// What a process uses, from `/proc` (proc(5)).
 enum ProcessUsage {

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Processes
 
 /// Asks a running supervisor.
 package enum StatusClient {

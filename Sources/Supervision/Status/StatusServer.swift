@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Processes
 
 /// Answers on the local socket. It is driven by the supervisor's loop: it never waits for a client.
 final class StatusServer {

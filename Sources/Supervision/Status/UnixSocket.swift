@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Processes
 
 /// Local sockets named by a path of any length: the kernel takes 107 bytes, so a longer path is reached through its
 /// folder's descriptor in `/proc`.

@@ -1,4 +1,5 @@
 internal import Model
+internal import Processes
 
 /// One process of the tree: a child and the number of its replica, from 1.
 package struct ReplicaID: Hashable, Sendable, Comparable, CustomStringConvertible {

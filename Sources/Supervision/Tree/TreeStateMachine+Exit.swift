@@ -1,4 +1,5 @@
 internal import Model
+internal import Processes
 
 /// What follows when a process ends that nobody told to: restart, rest, or the end of the tree.
 extension TreeStateMachine {

@@ -1,4 +1,5 @@
 internal import Model
+internal import Processes
 
 /// Stopping one process, and the whole tree tier by tier.
 extension TreeStateMachine {

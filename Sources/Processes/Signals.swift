@@ -18,8 +18,17 @@ package enum Signals {
     }
 
     /// `SIGSEGV`; the bare number for the rare ones.
-    static func name(_ signal: Int32) -> String {
+    package static func name(_ signal: Int32) -> String {
         guard let abbreviation = cf_signal_name(signal) else { return "signal \(signal)" }
         return "SIG" + String(cString: abbreviation)
     }
+
+    /// What ``prepare()`` blocked, to be read; `nil` when the system refuses, with `errno`.
+    package static func open() -> Descriptor? {
+        let number = cf_signals_open()
+        return number >= 0 ? Descriptor(number) : nil
+    }
+
+    /// The next signal that has come; 0 for none.
+    package static func next(from descriptor: Descriptor) -> Int32 { cf_signals_next(descriptor.number) }
 }

@@ -2,36 +2,83 @@ internal import CProcess
 internal import Glibc
 
 /// What is to be run, with the descriptors it gets.
-struct SpawnRequest {
-    var command: [String]
-    var environment: [String: String]
-    var workingDirectory: String?
-    var output: Descriptor?
-    var error: Descriptor?
-    var control: Descriptor?
-    var parentDeathSignal: Int32
-    var nofile: Int?
-    var memory: Int?
-    var oomScoreAdj: Int?
+package struct SpawnRequest {
+    /// A program without a slash is looked up along the `PATH` in ``environment``.
+    package var command: [String]
+    /// Complete: nothing is inherited.
+    package var environment: [String: String]
+    package var workingDirectory: String?
+    /// Descriptors 0 to 3; absent: `/dev/null`, and no descriptor 3.
+    package var input: Descriptor?
+    package var output: Descriptor?
+    package var error: Descriptor?
+    package var control: Descriptor?
+    /// Sent by the kernel when the thread that forked ends; 0 for none.
+    package var parentDeathSignal: Int32
+    package var nofile: Int?
+    /// Bytes of private writable memory.
+    package var memory: Int?
+    package var oomScoreAdj: Int?
+
+    package init(
+        command: [String],
+        environment: [String: String],
+        workingDirectory: String? = nil,
+        input: Descriptor? = nil,
+        output: Descriptor? = nil,
+        error: Descriptor? = nil,
+        control: Descriptor? = nil,
+        parentDeathSignal: Int32,
+        nofile: Int? = nil,
+        memory: Int? = nil,
+        oomScoreAdj: Int? = nil
+    ) {
+        self.command = command
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.input = input
+        self.output = output
+        self.error = error
+        self.control = control
+        self.parentDeathSignal = parentDeathSignal
+        self.nofile = nofile
+        self.memory = memory
+        self.oomScoreAdj = oomScoreAdj
+    }
 }
 
-/// A process that was started, and a handle to it that no later process of the same number can answer to.
-struct SpawnedProcess {
-    let pid: Int32
-    let handle: Descriptor?
+/// A process that was started, leader of a group of its own, and a handle to it that no later process of the same
+/// number can answer to.
+package struct SpawnedProcess: Sendable {
+    package let pid: Int32
+    /// Readable once the process has ended; `nil` where the kernel has no such handles.
+    package let handle: Descriptor?
+
+    /// Signals the process itself and never a later one of its number.
+    ///
+    /// - Returns: false where that cannot be done.
+    package func signalLeader(_ signal: Int32) -> Bool {
+        guard let handle else { return false }
+        return cf_pidfd_signal(handle.number, signal) == 0
+    }
 }
 
 /// A program that could not be run.
-struct SpawnFailure: Error {
+package struct SpawnFailure: Error {
     /// 127 when the program is missing, 126 otherwise, as shells have it.
-    var code: Int32
-    var reason: String
+    package var code: Int32
+    package var reason: String
+
+    package init(code: Int32, reason: String) {
+        self.code = code
+        self.reason = reason
+    }
 }
 
-enum Spawner {
+package enum Spawner {
     /// Forks and executes, on the calling thread: it must live as long as the children, since their parent-death
     /// signal fires when it ends.
-    static func spawn(_ request: SpawnRequest) throws(SpawnFailure) -> SpawnedProcess {
+    package static func spawn(_ request: SpawnRequest) throws(SpawnFailure) -> SpawnedProcess {
         var spawned = cf_spawned()
         let programs = candidates(request.command[0], path: request.environment["PATH"])
         let variables = request.environment.map { "\($0.key)=\($0.value)" }.sorted()
@@ -45,7 +92,7 @@ enum Spawner {
                             raw.arguments = UnsafePointer(arguments)
                             raw.environment = UnsafePointer(environment)
                             raw.working_directory = folder
-                            raw.input = -1
+                            raw.input = request.input?.number ?? -1
                             raw.output = request.output?.number ?? -1
                             raw.error = request.error?.number ?? -1
                             raw.control = request.control?.number ?? -1
@@ -83,7 +130,7 @@ enum Spawner {
     }
 
     /// The paths at which a program may lie, in the order to try them.
-    static func candidates(_ program: String, path: String?) -> [String] {
+    package static func candidates(_ program: String, path: String?) -> [String] {
         if program.contains("/") { return [program] }
         let path = path ?? "/usr/local/bin:/usr/bin:/bin"
         // An empty part means the working folder (POSIX, XBD 8.3).

@@ -2,24 +2,24 @@ internal import CProcess
 internal import Glibc
 
 /// A file descriptor that is closed with its last reference.
-final class Descriptor: Sendable {
-    enum ReadResult {
+package final class Descriptor: Sendable {
+    package enum ReadResult {
         case bytes([UInt8])
         case nothingNow
         /// End of file, or an error after which nothing will come.
         case ended
     }
 
-    enum WriteResult {
+    package enum WriteResult {
         case wrote(Int)
         case nothingNow
         /// With errno.
         case failed(Int32)
     }
 
-    let number: Int32
+    package let number: Int32
 
-    init(_ number: Int32) {
+    package init(_ number: Int32) {
         self.number = number
     }
 
@@ -27,21 +27,24 @@ final class Descriptor: Sendable {
         close(number)
     }
 
-    static func pipe() throws -> (read: Descriptor, write: Descriptor) {
+    /// A pipe that no child inherits.
+    ///
+    /// - Throws: ``SystemCallFailure``.
+    package static func pipe() throws -> (read: Descriptor, write: Descriptor) {
         var ends: [Int32] = [-1, -1]
-        guard cf_pipe(&ends) == 0 else { throw SupervisionError.system("no pipe") }
+        guard cf_pipe(&ends) == 0 else { throw SystemCallFailure("no pipe", errno: errno) }
         return (Descriptor(ends[0]), Descriptor(ends[1]))
     }
 
-    func setNonBlocking() {
+    package func setNonBlocking() {
         _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
     }
 
-    func setCloseOnExec() {
+    package func setCloseOnExec() {
         _ = fcntl(number, F_SETFD, FD_CLOEXEC)
     }
 
-    func read(upTo count: Int) -> ReadResult {
+    package func read(upTo count: Int) -> ReadResult {
         var failure: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             var result: Int
@@ -53,7 +56,7 @@ final class Descriptor: Sendable {
         return failure == EAGAIN ? .nothingNow : .ended
     }
 
-    func write(_ bytes: some Collection<UInt8>) -> WriteResult {
+    package func write(_ bytes: some Collection<UInt8>) -> WriteResult {
         bytes.withContiguousStorageIfAvailable { write($0) } ?? Array(bytes).withUnsafeBufferPointer { write($0) }
     }
 
@@ -64,5 +67,14 @@ final class Descriptor: Sendable {
             if errno == EAGAIN { return .nothingNow }
             if errno != EINTR { return .failed(errno) }
         }
+    }
+}
+
+/// A call to the system that failed, and why.
+package struct SystemCallFailure: Error, CustomStringConvertible {
+    package let description: String
+
+    init(_ what: String, errno error: Int32) {
+        description = "\(what): \(String(cString: strerror(error)))"
     }
 }

@@ -121,7 +121,9 @@ let package = Package(
         ),
         .testTarget(
             name: "WorkersTests",
-            dependencies: ["Workers", "Messaging", "Rules", "PipelineFile", "Model", "TestSupport"],
+            dependencies: [
+                "Workers", "Messaging", "Storage", "Remote", "Rules", "PipelineFile", "Model", "TestSupport",
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -7,12 +7,18 @@ package struct WireHeaders: Sendable, Equatable {
     package var pipeline: String
     /// `cf-schema`: what the body was written by.
     package var schema: String?
-    /// `cf-attempt`: how often the message has been to a retry queue.
+    /// `cf-attempt`: how often the message has been to a retry queue from its present stage.
     package var attempt: Int
-    /// `cf-first-at`: when it was first tried.
+    /// `cf-first-at`: when it entered the pipeline.
     package var firstAt: Timestamp?
-    /// `cf-error`: why it was last retried or went dead.
+    /// `cf-attempts`: when each attempt of this stage failed, oldest first.
+    package var attemptTimes: [Timestamp]
+    /// `cf-error`: why it was last retried or went dead, as ``Fault`` describes itself.
     package var error: String?
+    /// `cf-worker`: who wrote ``error``, such as `parse/1`.
+    package var worker: String?
+    /// `cf-generation`: the generation that worker ran.
+    package var generation: Int?
     /// `cf-replay`: the replay that published it.
     package var replay: String?
 
@@ -21,14 +27,20 @@ package struct WireHeaders: Sendable, Equatable {
         schema: String? = nil,
         attempt: Int = 0,
         firstAt: Timestamp? = nil,
+        attemptTimes: [Timestamp] = [],
         error: String? = nil,
+        worker: String? = nil,
+        generation: Int? = nil,
         replay: String? = nil
     ) {
         self.pipeline = pipeline
         self.schema = schema
         self.attempt = attempt
         self.firstAt = firstAt
+        self.attemptTimes = attemptTimes
         self.error = error
+        self.worker = worker
+        self.generation = generation
         self.replay = replay
     }
 }
@@ -36,6 +48,8 @@ package struct WireHeaders: Sendable, Equatable {
 extension WireHeaders {
     /// Longer error texts are cut: all headers of a message must fit one frame.
     static let maximumErrorBytes = 8 * 1024
+    /// Far more than there are retry levels.
+    private static let maximumAttemptTimes = 100
 
     var fields: [AMQPField] {
         var fields = [
@@ -47,6 +61,12 @@ extension WireHeaders {
             let text = String(decoding: error.utf8.prefix(Self.maximumErrorBytes), as: UTF8.self)
             fields.append(AMQPField("cf-error", .string(text)))
         }
+        if !attemptTimes.isEmpty {
+            let times = attemptTimes.suffix(Self.maximumAttemptTimes).map(\.iso8601).joined(separator: ",")
+            fields.append(AMQPField("cf-attempts", .string(times)))
+        }
+        if let worker { fields.append(AMQPField("cf-worker", .string(worker))) }
+        if let generation { fields.append(AMQPField("cf-generation", .integer(Int64(generation)))) }
         if let replay { fields.append(AMQPField("cf-replay", .string(replay))) }
         return fields
     }
@@ -59,7 +79,11 @@ extension WireHeaders {
             schema: fields["cf-schema"]?.string,
             attempt: fields["cf-attempt"]?.integer.flatMap { Int(exactly: $0) } ?? 0,
             firstAt: fields["cf-first-at"]?.string.flatMap { Timestamp(iso8601: $0) },
+            attemptTimes: fields["cf-attempts"]?.string?.split(separator: ",")
+                .compactMap { Timestamp(iso8601: String($0)) } ?? [],
             error: fields["cf-error"]?.string,
+            worker: fields["cf-worker"]?.string,
+            generation: fields["cf-generation"]?.integer.flatMap { Int(exactly: $0) },
             replay: fields["cf-replay"]?.string
         )
     }

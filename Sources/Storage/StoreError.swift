@@ -23,10 +23,13 @@ package struct StoreError: Error, Equatable, CustomStringConvertible {
 
     package var code: Code
     package var message: String
+    /// The database's own code: an SQLSTATE, or SQLite's extended result code.
+    package var state: String?
 
-    package init(_ code: Code, _ message: String) {
+    package init(_ code: Code, _ message: String, state: String? = nil) {
         self.code = code
         self.message = message
+        self.state = state
     }
 
     package var description: String {

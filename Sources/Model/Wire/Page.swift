@@ -30,6 +30,9 @@ package enum Page {
         return pages
     }
 
+    /// A page, or a record batch, of one element: how what fails goes on without its neighbours.
+    package static func alone(_ payload: [UInt8]) -> [UInt8] { [UInt8(ascii: "[")] + payload + [UInt8(ascii: "]")] }
+
     /// One element of a page that was read.
     package enum Element: Sendable {
         case message(Message)

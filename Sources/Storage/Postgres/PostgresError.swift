@@ -9,7 +9,7 @@ struct PostgresError: Error {
 
     var storeError: StoreError {
         guard let state else { return StoreError(connectionCode, "Postgres: \(text)") }
-        return StoreError(Self.code(of: state), "Postgres: \(text) (\(state))")
+        return StoreError(Self.code(of: state), "Postgres: \(text) (\(state))", state: state)
     }
 
     private static func code(of state: String) -> StoreError.Code {

@@ -72,18 +72,19 @@ final class SQLiteEngine: SQLEngine {
 extension StoreError {
     fileprivate init(_ error: DatabaseError, during kind: TransactionKind) {
         let text = "SQLite: \(error.message ?? error.resultCode.description) (\(error.extendedResultCode.rawValue))"
+        let state = "\(error.extendedResultCode.rawValue)"
         switch error.resultCode {
         case .SQLITE_BUSY, .SQLITE_LOCKED:
-            self.init(kind == .setUp ? .lockTimeout : .unavailable, text)
+            self.init(kind == .setUp ? .lockTimeout : .unavailable, text, state: state)
         case .SQLITE_CANTOPEN, .SQLITE_IOERR, .SQLITE_FULL, .SQLITE_NOMEM, .SQLITE_PROTOCOL, .SQLITE_INTERRUPT:
-            self.init(.unavailable, text)
-        case .SQLITE_CONSTRAINT, .SQLITE_MISMATCH, .SQLITE_TOOBIG: self.init(.badData, text)
-        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: self.init(.permission, text)
+            self.init(.unavailable, text, state: state)
+        case .SQLITE_CONSTRAINT, .SQLITE_MISMATCH, .SQLITE_TOOBIG: self.init(.badData, text, state: state)
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: self.init(.permission, text, state: state)
         case .SQLITE_ERROR where error.message?.hasPrefix("no such table") == true,
             .SQLITE_ERROR where error.message?.hasPrefix("no such column") == true,
             .SQLITE_ERROR where error.message?.contains("has no column named") == true:
-            self.init(.notSetUp, text)
-        default: self.init(.internal, text)
+            self.init(.notSetUp, text, state: state)
+        default: self.init(.internal, text, state: state)
         }
     }
 }

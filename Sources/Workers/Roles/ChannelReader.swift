@@ -203,13 +203,15 @@ struct ChannelReader {
             case .message(let message) where message.payload.count > Page.maximumMessageBytes:
                 logger.error("a message is larger than 1 MiB", metadata: ["message_id": "\(message.id)"])
                 outgoing.append(
-                    publishing.deadLetter(
-                        stage: "parse",
-                        type: WireType.page,
-                        payload: message.payload,
-                        messageID: message.id.description,
-                        received: nil,
-                        error: "permanent: the message is larger than 1 MiB"
+                    context.next(
+                        FailedMessage(
+                            stage: Topology.parse,
+                            type: WireType.page,
+                            body: Page.alone(message.payload),
+                            messageID: message.id.description,
+                            received: nil
+                        ),
+                        after: Fault(.permanent, "the message is larger than 1 MiB")
                     )
                 )
             case .message(let message) where message.isIngestible:

@@ -52,14 +52,18 @@ package struct DeadletterWorker {
 extension DeadLetter {
     /// What a delivery from a dead queue says about itself.
     ///
-    /// `cf-error` is `class: text` where one of our workers gave it up; without it the broker dead-lettered the message
-    /// and its own reason (`rejected`, `delivery_limit`) stands in.
+    /// The broker's own reason (`rejected`, `delivery_limit`) counts where there is one: what our workers bury bears no
+    /// `x-death`, and an error in the headers is then that of an earlier attempt.
     init(_ delivery: Delivery, context: WorkerContext) {
-        let error = delivery.headers?.error ?? "broker: \(delivery.deathReason ?? "dead-lettered without a reason")"
-        let parts = error.split(separator: ":", maxSplits: 1).map { $0.trimmingPrefix(" ") }
+        let headers = delivery.headers
+        let error =
+            delivery.deathReason.map { "broker \($0): RabbitMQ gave the message up" }
+            ?? headers?.error ?? "unknown: dead-lettered without a reason"
+        let parts = Fault.parts(of: error)
         let stage = delivery.routingKey
         let ids = Self.messageIDs(in: delivery.body)
-        let first = delivery.headers?.firstAt ?? delivery.timestamp ?? .now
+        let died = delivery.timestamp ?? .now
+        let times = headers?.attemptTimes ?? []
         self.init(
             id: DeadLetter.makeID(
                 messageID: delivery.messageID ?? ids.first?.description ?? "unknown",
@@ -68,15 +72,16 @@ extension DeadLetter {
             ),
             stage: stage,
             messageIDs: ids,
-            errorClass: parts.count == 2 ? String(parts[0]) : "unknown",
-            errorText: String(parts.last ?? ""),
-            attempts: (delivery.headers?.attempt ?? 0) + 1,
-            attemptTimes: [delivery.timestamp ?? .now],
-            firstAt: first,
-            lastAt: delivery.timestamp ?? .now,
-            worker: context.name,
+            errorClass: parts.kind,
+            errorCode: parts.code,
+            errorText: parts.text,
+            attempts: max(1, times.count),
+            attemptTimes: times.isEmpty ? [died] : times,
+            firstAt: headers?.firstAt ?? times.first ?? died,
+            lastAt: times.last ?? died,
+            worker: headers?.worker ?? context.name,
             version: Chaffinch.version,
-            generation: context.generation.number,
+            generation: headers?.generation ?? context.generation.number,
             fingerprint: DeadLetter.makeFingerprint(stage: stage, error: error),
             payload: delivery.body
         )

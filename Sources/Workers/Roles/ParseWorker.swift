@@ -19,7 +19,7 @@ package struct ParseWorker {
         self.context = context
         rules = try Self.compileRules(context)
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
-        consumer = try context.consumer(of: [context.topology.workQueue("parse")])
+        consumer = try context.consumer(of: [context.topology.workQueue(Topology.parse)])
     }
 
     /// Runs until the process drains; what is in hand is finished first.
@@ -48,13 +48,14 @@ package struct ParseWorker {
     /// What a delivery becomes: the parsed messages, and what must be confirmed before it may be acknowledged.
     private func handle(_ delivery: Delivery) -> (batch: [ParsedMessage], outgoing: [OutgoingMessage]) {
         if let foreign = delivery.headers?.pipeline, foreign != context.pipeline.name {
-            return ([], [deadPage(delivery, error: "permanent: the page belongs to pipeline '\(foreign)'")])
+            let fault = Fault(.permanent, "the page belongs to pipeline '\(foreign)'")
+            return ([], [context.failed(delivery, in: Topology.parse, fault)])
         }
         let elements: [Page.Element]
         do {
             elements = try Page.unpack(delivery.body)
         } catch {
-            return ([], [deadPage(delivery, error: "permanent: \(error)")])
+            return ([], [context.failed(delivery, in: Topology.parse, Fault(error))])
         }
         var batch: [ParsedMessage] = []
         var outgoing: [OutgoingMessage] = []
@@ -63,35 +64,14 @@ package struct ParseWorker {
             case .message(let message): batch.append(rules.parse(message))
             case .broken(let error, let payload):
                 let id = error.id?.description ?? "\(delivery.messageID ?? "page"):\(index)"
+                let body = Page.alone(payload)
                 outgoing.append(
-                    publishing.deadLetter(
-                        stage: "parse",
-                        type: delivery.type,
-                        payload: payload,
-                        messageID: id,
-                        received: delivery.headers,
-                        error: "permanent: \(error)"
-                    )
+                    context.failed(delivery, in: Topology.parse, Fault(error), messageID: id, body: body)
                 )
             }
         }
         outgoing += context.outgoing(batch, from: Topology.parse, of: delivery)
         return (batch, outgoing)
-    }
-
-    private func deadPage(_ delivery: Delivery, error: String) -> OutgoingMessage {
-        context.logger.error(
-            "a page cannot be read; it goes to the dead letters",
-            metadata: ["error": "\(error)", "message_id": "\(delivery.messageID ?? "")"]
-        )
-        return publishing.deadLetter(
-            stage: "parse",
-            type: delivery.type,
-            payload: delivery.body,
-            messageID: delivery.messageID ?? "unknown",
-            received: delivery.headers,
-            error: error
-        )
     }
 
     private static func compileRules(_ context: WorkerContext) throws -> RuleSet {

@@ -23,7 +23,7 @@ package struct StoreWorker {
         keeping = context.pipeline.store.messages == .all ? .all : .parsed
         store = try context.openStore()
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
-        consumer = try context.consumer(of: [context.topology.workQueue("store")])
+        consumer = try context.consumer(of: [context.topology.workQueue(Topology.store)])
     }
 
     /// Runs until the process drains; what is in hand is finished first.
@@ -37,12 +37,12 @@ package struct StoreWorker {
     private func work() async throws {
         var totals = WriteTotals()
         while let deliveries = try await collect() {
-            var work = decode(deliveries)
-            guard let report = try await write(work.batch, failures: &work.dead) else { break }
-            guard try await publishing.publish(work.dead) else { break }
+            var (items, outgoing) = decode(deliveries)
+            guard let report = try await write(items[...], failed: &outgoing) else { break }
+            guard try await publishing.publish(outgoing) else { break }
             consumer.acknowledge(deliveries)
-            totals.add(report, dead: work.dead.count)
-            context.control.beat(done: work.batch.count)
+            totals.add(report, failed: outgoing.count)
+            context.control.beat(done: items.count)
             totals.report(to: context.control)
         }
     }
@@ -68,78 +68,70 @@ package struct StoreWorker {
         max(1, min(Page.maximumMessages, delivery.body.count / 500))
     }
 
-    private func decode(_ deliveries: [Delivery]) -> (batch: [ParsedMessage], dead: [OutgoingMessage]) {
-        var batch: [ParsedMessage] = []
-        var dead: [OutgoingMessage] = []
+    /// A message to write, and the delivery it came in.
+    private struct Item {
+        var parsed: ParsedMessage
+        var delivery: Delivery
+    }
+
+    /// What can be written, and what is to be published for what cannot.
+    private func decode(_ deliveries: [Delivery]) -> (items: [Item], failed: [OutgoingMessage]) {
+        var items: [Item] = []
+        var outgoing: [OutgoingMessage] = []
         for delivery in deliveries {
-            let id = delivery.messageID ?? "unknown"
-            func bury(_ payload: [UInt8], _ messageID: String, _ error: String) {
-                context.logger.error(
-                    "cannot be stored; it goes to the dead letters",
-                    metadata: ["error": "\(error)", "message_id": "\(messageID)"]
-                )
-                dead.append(
-                    publishing.deadLetter(
-                        stage: "store",
-                        type: delivery.type,
-                        payload: payload,
-                        messageID: messageID,
-                        received: delivery.headers,
-                        error: "permanent: \(error)"
-                    )
-                )
-            }
             if let foreign = delivery.headers?.pipeline, foreign != context.pipeline.name {
-                bury(delivery.body, id, "the record batch belongs to pipeline '\(foreign)'")
+                let fault = Fault(.permanent, "the record batch belongs to pipeline '\(foreign)'")
+                outgoing.append(failed(delivery, fault))
                 continue
             }
             do {
                 for (index, element) in try RecordBatch.decode(delivery.body, types: types).enumerated() {
                     switch element {
-                    case .parsed(let parsed): batch.append(parsed)
+                    case .parsed(let parsed): items.append(Item(parsed: parsed, delivery: delivery))
                     case .broken(let error, let payload):
-                        bury(payload, error.id?.description ?? "\(id):\(index)", "\(error)")
+                        let id = error.id?.description ?? "\(delivery.messageID ?? "batch"):\(index)"
+                        outgoing.append(failed(delivery, Fault(error), messageID: id, body: Page.alone(payload)))
                     }
                 }
             } catch {
-                bury(delivery.body, id, "\(error)")
+                outgoing.append(failed(delivery, Fault(error)))
             }
         }
-        return (batch, dead)
+        return (items, outgoing)
     }
 
-    /// Writes a batch, waiting out a database that is away. A batch the database refuses for its data is halved until
-    /// the message at fault stands alone; that one goes dead and the rest commits.
+    /// Writes a batch, waiting out a database that is away. A batch the database does not take is halved until the
+    /// message at fault stands alone; that one is retried later or goes dead, and the rest commits.
     ///
     /// - Returns: `nil` when the process drains before the batch is written.
-    private func write(_ batch: [ParsedMessage], failures: inout [OutgoingMessage]) async throws -> WriteReport? {
-        guard !batch.isEmpty else { return WriteReport() }
+    private func write(_ items: ArraySlice<Item>, failed outgoing: inout [OutgoingMessage]) async throws -> WriteReport? {
+        guard !items.isEmpty else { return WriteReport() }
+        let batch = items.map(\.parsed)
         do {
-            return try await untilAvailable { try await store.write(batch, keeping: keeping) }
-        } catch let error as StoreError where error.code == .badData {
-            if batch.count == 1 {
-                context.logger.error(
-                    "the database refused a message; it goes to the dead letters",
-                    metadata: ["error": "\(error)", "message_id": "\(batch[0].message.id)"]
-                )
-                failures.append(
-                    publishing.deadLetter(
-                        stage: "store",
-                        type: WireType.batch,
-                        payload: RecordBatch.encode(batch),
-                        messageID: batch[0].message.id.description,
-                        received: nil,
-                        error: "permanent: \(error)"
-                    )
-                )
+            return try await untilAvailable {
+                try await context.tryingTwice { try await store.write(batch, keeping: keeping) }
+            }
+        } catch let fault as Fault where fault.kind == .transient || fault.kind == .permanent {
+            if let item = items.first, items.count == 1 {
+                let id = item.parsed.message.id.description
+                outgoing.append(failed(item.delivery, fault, messageID: id, body: RecordBatch.encode(batch)))
                 return WriteReport()
             }
-            let middle = batch.count / 2
-            guard let first = try await write(Array(batch[..<middle]), failures: &failures),
-                let second = try await write(Array(batch[middle...]), failures: &failures)
+            let middle = items.startIndex + items.count / 2
+            guard let first = try await write(items[..<middle], failed: &outgoing),
+                let second = try await write(items[middle...], failed: &outgoing)
             else { return nil }
             return first + second
         }
+    }
+
+    private func failed(
+        _ delivery: Delivery,
+        _ fault: Fault,
+        messageID: String? = nil,
+        body: [UInt8]? = nil
+    ) -> OutgoingMessage {
+        context.failed(delivery, in: Topology.store, fault, messageID: messageID, body: body)
     }
 
     private func untilAvailable<Result: Sendable>(
@@ -164,14 +156,15 @@ private struct WriteTotals {
     private var written = 0
     private var unchanged = 0
     private var records = 0
-    private var dead = 0
+    private var failed = 0
     private var reported: ContinuousClock.Instant?
 
-    mutating func add(_ report: WriteReport, dead: Int) {
+    /// - Parameter failed: messages sent to a retry level or to the dead letters.
+    mutating func add(_ report: WriteReport, failed: Int) {
         written += report.written
         unchanged += report.unchanged
         records += report.records
-        self.dead += dead
+        self.failed += failed
     }
 
     mutating func report(to control: ControlChannel) {
@@ -181,7 +174,7 @@ private struct WriteTotals {
         control.say(
             .stats([
                 "written": Int64(written), "unchanged": Int64(unchanged), "records": Int64(records),
-                "dead": Int64(dead),
+                "failed": Int64(failed),
             ])
         )
     }

@@ -3,8 +3,8 @@ import Model
 import Storage
 
 extension WorkerContext {
-    /// Runs `body` until the service it needs is there: waits with back-off while it throws
-    /// `StoreError.unavailable` or `.notSetUp`, says so once, and again when it is back.
+    /// Runs `body` until the service it needs is there: waits with back-off while it fails with an outage, says so
+    /// once, and again when it is back.
     ///
     /// - Returns: `nil` when the process drains meanwhile.
     /// - Throws: what `body` throws otherwise.
@@ -18,7 +18,7 @@ extension WorkerContext {
                 let result = try await showingLife(body)
                 if backoff.attempts > 0 { logger.info("\(service) is back") }
                 return result
-            } catch let error as StoreError where error.code == .unavailable || error.code == .notSetUp {
+            } catch where Fault(error).kind == .outage {
                 if backoff.attempts == 0 {
                     logger.warning("\(service) is not available; waiting", metadata: ["error": "\(error)"])
                 }

@@ -51,27 +51,4 @@ struct ConfirmedPublishing {
         }
         return true
     }
-
-    /// A message for the dead queue of `stage`, from where the `deadletter` worker takes it into its table.
-    ///
-    /// - Parameters:
-    ///   - payload: the failing message alone, never its whole page.
-    ///   - error: what happened, led by its class: `permanent: …`.
-    func deadLetter(
-        stage: String,
-        type: String?,
-        payload: [UInt8],
-        messageID: String,
-        received: WireHeaders?,
-        error: String
-    ) -> OutgoingMessage {
-        OutgoingMessage(
-            exchange: context.topology.deadExchange,
-            routingKey: stage,
-            type: type,
-            messageID: messageID,
-            headers: context.headers(keeping: received, error: error),
-            body: payload
-        )
-    }
 }

@@ -69,12 +69,15 @@ package struct WorkerContext: Sendable {
         Consumer(address: try brokerAddress(), queues: queues, name: "chaffinch \(name) consume", logger: logger)
     }
 
-    /// The headers of a message that starts here; republished ones keep what they carry.
-    func headers(keeping received: WireHeaders? = nil, error: String? = nil) -> WireHeaders {
-        var headers = received ?? WireHeaders(pipeline: pipeline.name)
-        headers.firstAt = headers.firstAt ?? .now
-        headers.error = error
-        return headers
+    /// The headers of a message that starts here, or goes on to its next stage: it keeps when it came and which replay
+    /// sent it, and its attempts begin anew.
+    func headers(keeping received: WireHeaders? = nil) -> WireHeaders {
+        WireHeaders(
+            pipeline: pipeline.name,
+            schema: received?.schema,
+            firstAt: received?.firstAt ?? .now,
+            replay: received?.replay
+        )
     }
 }
 

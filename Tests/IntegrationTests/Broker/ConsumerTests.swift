@@ -19,7 +19,10 @@ struct ConsumerTests {
                 schema: "3",
                 attempt: 2,
                 firstAt: Timestamp(iso8601: "2026-11-22T20:00:00.123456Z"),
+                attemptTimes: ["2026-11-22T20:00:01Z", "2026-11-22T20:00:02.5Z"].compactMap { Timestamp(iso8601: $0) },
                 error: "busy: ünwell",
+                worker: "parse/2",
+                generation: 12,
                 replay: "r1"
             )
             for _ in 0..<2 {

@@ -104,7 +104,8 @@ package struct StoreWorker {
     /// message at fault stands alone; that one is retried later or goes dead, and the rest commits.
     ///
     /// - Returns: `nil` when the process drains before the batch is written.
-    private func write(_ items: ArraySlice<Item>, failed outgoing: inout [OutgoingMessage]) async throws -> WriteReport? {
+    private func write(_ items: ArraySlice<Item>, failed outgoing: inout [OutgoingMessage]) async throws -> WriteReport?
+    {
         guard !items.isEmpty else { return WriteReport() }
         let batch = items.map(\.parsed)
         do {

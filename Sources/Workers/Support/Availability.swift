@@ -18,7 +18,7 @@ extension WorkerContext {
                 let result = try await showingLife(body)
                 if backoff.attempts > 0 { logger.info("\(service) is back") }
                 return result
-            } catch where Fault(error).kind == .outage {
+            } catch  where Fault(error).kind == .outage {
                 if backoff.attempts == 0 {
                     logger.warning("\(service) is not available; waiting", metadata: ["error": "\(error)"])
                 }

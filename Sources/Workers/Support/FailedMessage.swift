@@ -1,5 +1,7 @@
+import Logging
 package import Messaging
 package import Model
+import PipelineFile
 
 /// A message that could not be worked on: alone, never with the rest of its page.
 package struct FailedMessage: Sendable {

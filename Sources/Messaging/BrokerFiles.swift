@@ -59,17 +59,25 @@ struct BrokerFiles {
 
     /// The ports of the last start while all of them are free, else new ones.
     func ports() throws -> Ports {
-        if let data = FileManager.default.contents(atPath: path("ports.json")),
-            let ports = try? JSONDecoder().decode(Ports.self, from: data), ports.all.allSatisfy(LoopbackPort.isFree)
-        {
-            return ports
-        }
+        if let ports = lastPorts, ports.all.allSatisfy(LoopbackPort.isFree) { return ports }
         let free = try LoopbackPort.pick(3)
         let ports = Ports(amqp: free[0], epmd: free[1], distribution: free[2])
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         try write(String(decoding: try encoder.encode(ports), as: UTF8.self), to: "ports.json")
         return ports
+    }
+
+    /// As the last start left them.
+    var lastPorts: Ports? {
+        FileManager.default.contents(atPath: path("ports.json")).flatMap {
+            try? JSONDecoder().decode(Ports.self, from: $0)
+        }
+    }
+
+    var lastPassword: String? {
+        let text = try? String(contentsOfFile: path("password"), encoding: .utf8)
+        return text.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     func writeConfiguration(ports: Ports, password: String) throws {

@@ -30,6 +30,15 @@ package struct ManagedBroker: Sendable, Equatable {
         try prepare(dataFolder: dataFolder, installation: try RabbitMQInstallation.find())
     }
 
+    /// Where the broker of a supervisor that runs is reached; `nil` when none was ever prepared in this folder.
+    ///
+    /// - Parameter dataFolder: absolute.
+    package static func url(dataFolder: String) -> String? {
+        let files = BrokerFiles(folder: URL(fileURLWithPath: dataFolder).appending(path: "broker").path)
+        guard let ports = files.lastPorts, let password = files.lastPassword else { return nil }
+        return "amqp://\(BrokerFiles.user):\(password)@127.0.0.1:\(ports.amqp)/"
+    }
+
     static func prepare(dataFolder: String, installation: RabbitMQInstallation) throws -> ManagedBroker {
         guard dataFolder.hasPrefix("/") else { throw ManagedBrokerError("'\(dataFolder)' is not an absolute path") }
         let files = BrokerFiles(folder: URL(fileURLWithPath: dataFolder).appending(path: "broker").path)

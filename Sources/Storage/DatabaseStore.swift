@@ -4,7 +4,7 @@ import Model
 actor DatabaseStore<Engine: SQLEngine>: Store {
     private nonisolated let thread: DedicatedThread
     let engine: Engine
-    private let schema: StoreSchema
+    let schema: StoreSchema
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 

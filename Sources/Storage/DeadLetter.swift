@@ -24,8 +24,16 @@ package struct DeadLetter: Sendable, Equatable {
     package var fingerprint: String
     /// The body as it was on the wire.
     package var payload: [UInt8]
-    /// `dead`, `replaying`, `replayed` or `discarded`.
+    /// A ``DeadLetterState``.
     package var state: String
+    /// The wire's `message_id`, under which a replay publishes it again.
+    package var messageID: String?
+    /// The AMQP `type`.
+    package var type: String?
+    /// `cf-pipeline`: whose message it was; `nil` when it named none.
+    package var pipeline: String?
+    /// `cf-replay`: the replay after which it died once more.
+    package var replay: String?
 
     package init(
         id: String,
@@ -43,7 +51,11 @@ package struct DeadLetter: Sendable, Equatable {
         generation: Int? = nil,
         fingerprint: String,
         payload: [UInt8],
-        state: String = "dead"
+        state: String = DeadLetterState.dead.rawValue,
+        messageID: String? = nil,
+        type: String? = nil,
+        pipeline: String? = nil,
+        replay: String? = nil
     ) {
         self.id = id
         self.stage = stage
@@ -61,6 +73,10 @@ package struct DeadLetter: Sendable, Equatable {
         self.fingerprint = fingerprint
         self.payload = payload
         self.state = state
+        self.messageID = messageID
+        self.type = type
+        self.pipeline = pipeline
+        self.replay = replay
     }
 
     /// The id of a death: the same for a redelivery, another one after each replay.

@@ -45,7 +45,7 @@ struct ChaffinchCommand: ParsableCommand {
         version: Chaffinch.version,
         subcommands: [
             SupervisorCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, ParseCommand.self,
-            ScoreCommand.self, SetupCommand.self,
+            ScoreCommand.self, SetupCommand.self, DeadCommand.self, ReparseCommand.self, ImportCommand.self,
             StatusCommand.self, RestartCommand.self, ResetCommand.self, SchemaCommand.self, WorkerCommand.self,
         ]
     )
@@ -68,6 +68,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as SupervisionError:
             error.code == .locked || error.code == .unavailable ? ExitCode.unavailable : ExitCode.configuration
         case is FileProblem, is TemplateError: ExitCode.configuration
+        case is ImportProblem: ExitCode.usage
         default: WorkerProcess.exitCode(of: error)
         }
     }

@@ -130,7 +130,7 @@ package enum RecordBatch {
         return values
     }
 
-    private static func write(_ record: Record, to writer: inout JSONWriter) {
+    fileprivate static func write(_ record: Record, to writer: inout JSONWriter) {
         writer.object { writer in
             writer.key("record")
             writer.value(record.type)
@@ -162,6 +162,11 @@ package enum RecordBatch {
         writer.key(key)
         writer.value(value)
     }
+}
+
+extension Record {
+    /// As it stands in a record batch: `{record, fields, lists}`.
+    package func write(to writer: inout JSONWriter) { RecordBatch.write(self, to: &writer) }
 }
 
 /// An element of a record batch that is not as the wire format says, or does not fit the record types known here.

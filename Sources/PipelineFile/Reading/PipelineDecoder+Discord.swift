@@ -21,7 +21,7 @@ extension PipelineDecoder {
             discord.poll = duration("poll", in: &section, .seconds(1) ... .seconds(3600)) ?? discord.poll
             finish(section)
         }
-        if resolvingSecrets, needsToken, (token?.value ?? "").isEmpty, diagnostics.errors.count == before,
+        if resolves(.discordToken), needsToken, (token?.value ?? "").isEmpty, diagnostics.errors.count == before,
             let place = token?.node ?? channels
         {
             diagnostics.error("channels are read with a bot's token, and 'discord.token' is empty", at: place)

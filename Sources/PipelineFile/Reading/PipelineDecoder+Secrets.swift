@@ -28,7 +28,7 @@ extension PipelineDecoder {
             diagnostics.error(error.message, at: secret.node)
             secret.value = nil
         }
-        if resolvingSecrets, isUsed, let value = secret.value, !value.isEmpty, value != "managed" {
+        if resolves(key), isUsed, let value = secret.value, !value.isEmpty, value != "managed" {
             secrets[key.variable] = value
         }
         return secret
@@ -50,7 +50,7 @@ extension PipelineDecoder {
             do {
                 secret.value = try template.expanded(with: environment)
             } catch {
-                if resolvingSecrets && isUsed { diagnostics.error(error.advice(path: key.rawValue), at: node) }
+                if resolves(key) && isUsed { diagnostics.error(error.advice(path: key.rawValue), at: node) }
             }
             return secret
         } catch {
@@ -63,7 +63,7 @@ extension PipelineDecoder {
         guard let text = text(node, key.rawValue + "_file") else { return nil }
         let path = FilePath.absolute(text, in: folder)
         var secret = Secret(reference: .init(variable: key.variable, source: .file(path)), node: node)
-        guard resolvingSecrets, isUsed else { return secret }
+        guard resolves(key), isUsed else { return secret }
         do {
             secret.value = Self.withoutFinalNewline(try readFile(path))
         } catch {

@@ -33,7 +33,7 @@ extension PipelineDecoder {
             store.retentionDays = integer("retention", in: &section, 0...36_500) ?? store.retentionDays
             finish(section)
         }
-        if resolvingSecrets, isUsed, secrets[store.url.variable] == nil { secrets[store.url.variable] = value }
+        if resolves(.storeURL), isUsed, secrets[store.url.variable] == nil { secrets[store.url.variable] = value }
         return (store, value?.hasPrefix("sqlite:") ?? false)
     }
 
@@ -88,7 +88,7 @@ extension PipelineDecoder {
         let before = diagnostics.errors.count
         let token = secret(.consoleToken, in: &section, isUsed: true)
         console.token = token?.reference
-        let hasToken = token.map { !resolvingSecrets || !($0.value ?? "").isEmpty } ?? false
+        let hasToken = token.map { !resolves(.consoleToken) || !($0.value ?? "").isEmpty } ?? false
         if let listen, !Self.isLoopback(console.listenHost), !hasToken, diagnostics.errors.count == before {
             diagnostics.error(
                 "'console.listen' is reachable from other machines, which needs a 'console.token'",

@@ -102,7 +102,7 @@ extension PipelineDecoder {
             }
             do {
                 let template = try Template(pair.value.isNull ? "" : text)
-                if resolvingSecrets { _ = try template.expanded(with: environment) }
+                if resolvingSecrets, neededSecrets == SecretKey.all { _ = try template.expanded(with: environment) }
                 result[pair.name] = template
             } catch {
                 diagnostics.error(error.advice(path: "\(path).\(pair.name)"), at: pair.value)

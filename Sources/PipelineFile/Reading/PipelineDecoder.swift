@@ -6,6 +6,7 @@ struct PipelineDecoder {
     let folder: String
     let environment: [String: String]
     let resolvingSecrets: Bool
+    let neededSecrets: Set<SecretKey>
     let readFile: (String) throws -> String
 
     var diagnostics = Diagnostics()
@@ -18,13 +19,18 @@ struct PipelineDecoder {
         folder: String,
         environment: [String: String],
         resolvingSecrets: Bool,
+        neededSecrets: Set<SecretKey> = SecretKey.all,
         readFile: @escaping (String) throws -> String
     ) {
         self.folder = folder
         self.environment = environment
         self.resolvingSecrets = resolvingSecrets
+        self.neededSecrets = neededSecrets
         self.readFile = readFile
     }
+
+    /// Whether a value that is missing is a mistake.
+    func resolves(_ key: SecretKey) -> Bool { resolvingSecrets && neededSecrets.contains(key) }
 
     /// `nil` when anything is wrong; `diagnostics` then says what.
     mutating func decode(_ root: YAMLNode) -> Pipeline? {

@@ -17,12 +17,14 @@ package enum PipelineReader {
     ///   - environment: Where `${VAR}` comes from.
     ///   - resolvingSecrets: False for what needs no secret (`parse`, `test`, `explain`): a secret's variable may then
     ///     be unset, and secret files are not read.
+    ///   - needed: Which secrets are resolved; a command that uses one of them asks for no more.
     ///   - readFile: Reads a secret's file; its error is shown as it describes itself.
     package static func read(
         _ file: SourceFile,
         folder: String,
         environment: [String: String],
         resolvingSecrets: Bool,
+        needed: Set<SecretKey> = SecretKey.all,
         readFile: (String) throws -> String = { try TextFile.read($0) }
     ) -> PipelineReading {
         withoutActuallyEscaping(readFile) { readFile in
@@ -30,6 +32,7 @@ package enum PipelineReader {
                 folder: FilePath.absolute(folder, in: "/"),
                 environment: environment,
                 resolvingSecrets: resolvingSecrets,
+                neededSecrets: needed,
                 readFile: readFile
             )
             let root = YAMLParser.parse(file, into: &decoder.diagnostics)

@@ -7,6 +7,8 @@ package enum SecretKey: String, CaseIterable, Sendable {
     case openAIKey = "openai.api_key"
     case consoleToken = "console.token"
 
+    package static let all = Set(allCases)
+
     /// The environment variable in which a child of the tree receives the value.
     package var variable: String {
         switch self {

@@ -3,11 +3,14 @@ import Model
 extension SQLConnection {
     /// One statement a letter: letters are rare, and come one by one.
     func insert(_ letters: [DeadLetter]) throws {
-        let columns = TableLayout.deadLetters.columns.map(\.name)
+        let settling = ["replayed_by", "settled_at", "reason"]
+        let columns = TableLayout.deadLetters.columns.map(\.name).filter { !settling.contains($0) }
         let values = columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
         // What is replayed or discarded stays so when its death is delivered once more; a later death is a new one.
-        let assignments = columns.filter { $0 != "id" }.map { column in
+        let assignments = (columns.filter { $0 != "id" } + settling).map { column in
             switch column {
+            case _ where settling.contains(column):
+                "\(column) = CASE WHEN excluded.last_at > dead_letters.last_at THEN NULL ELSE dead_letters.\(column) END"
             case "state":
                 "state = CASE WHEN excluded.last_at > dead_letters.last_at THEN excluded.state ELSE dead_letters.state END"
             case "first_at":
@@ -24,7 +27,7 @@ extension SQLConnection {
         for letter in letters.sorted(by: { $0.id < $1.id }) { _ = try query(sql, try parameters(of: letter)) }
     }
 
-    /// In the order of ``TableLayout/deadLetters``.
+    /// In the order of ``TableLayout/deadLetters``, without what a replay or a discarding adds.
     private func parameters(of letter: DeadLetter) throws -> [SQLValue] {
         let times = letter.attemptTimes.map { "\"\($0.fixedWidth)\"" }.joined(separator: ",")
         return [
@@ -33,7 +36,8 @@ extension SQLConnection {
             .integer(Int64(letter.attempts)), .text(dialect == .postgres ? "{\(times)}" : "[\(times)]"),
             SQLValue(letter.firstAt), SQLValue(letter.lastAt), SQLValue(letter.worker), SQLValue(letter.version),
             letter.generation.map { .integer(Int64($0)) } ?? .null, SQLValue(letter.fingerprint),
-            .bytes(letter.payload), SQLValue(letter.state),
+            .bytes(letter.payload), SQLValue(letter.state), SQLValue(letter.messageID), SQLValue(letter.type),
+            SQLValue(letter.pipeline), SQLValue(letter.replay),
         ]
     }
 }

@@ -103,6 +103,13 @@ extension TableLayout {
             ColumnLayout("fingerprint", .text, required: true),
             ColumnLayout("payload", .bytes, required: true),
             ColumnLayout("state", .text, required: true),
+            ColumnLayout("wire_id", .text),
+            ColumnLayout("wire_type", .text),
+            ColumnLayout("pipeline", .text),
+            ColumnLayout("replay", .text),
+            ColumnLayout("replayed_by", .text),
+            ColumnLayout("settled_at", .timestamp),
+            ColumnLayout("reason", .text),
         ],
         primaryKey: ["id"],
         indexes: [IndexLayout(name: "dead_letters_state_last_at", columns: ["state", "last_at"])]

@@ -22,11 +22,13 @@ package struct PipelineCheck {
     ///   - path: of `pipeline.yaml`; relative to the working directory.
     ///   - environment: where `${VAR}` is looked up.
     ///   - resolvingSecrets: false for commands that work without a token or a database, such as `parse` and `test`.
+    ///   - needed: which secrets are resolved; a command that uses one of them asks for no more.
     ///   - runningExamples: whether the rule files' own examples are run.
     package init(
         path: String,
         environment: [String: String],
         resolvingSecrets: Bool,
+        needed: Set<SecretKey> = SecretKey.all,
         runningExamples: Bool = true
     ) {
         let url = URL(fileURLWithPath: path).standardizedFileURL
@@ -48,7 +50,8 @@ package struct PipelineCheck {
             file,
             folder: folder,
             environment: environment,
-            resolvingSecrets: resolvingSecrets
+            resolvingSecrets: resolvingSecrets,
+            needed: needed
         )
         diagnostics = reading.diagnostics
         secrets = reading.secrets

@@ -83,7 +83,11 @@ extension DeadLetter {
             version: Chaffinch.version,
             generation: headers?.generation ?? context.generation.number,
             fingerprint: DeadLetter.makeFingerprint(stage: stage, error: error),
-            payload: delivery.body
+            payload: delivery.body,
+            messageID: delivery.messageID,
+            type: delivery.type,
+            pipeline: delivery.headers?.pipeline,
+            replay: delivery.headers?.replay
         )
     }
 

@@ -68,7 +68,8 @@ import Testing
         replay.send(SIGKILL)
         _ = await replay.exitCode()
         // As it stands when the kill comes between the confirm and the mark.
-        let update = "update dead_letters set state = 'replaying' where id in "
+        let update =
+            "update dead_letters set state = 'replaying' where id in "
             + "(select id from dead_letters where state = 'replayed' limit 2)"
         let made = try await RunningProgram.run("/usr/bin/psql", ["-q", desk.databaseURL, "-c", update])
         #expect(made.exitCode == 0, "\(made.errors)")
@@ -112,8 +113,9 @@ extension Desk {
                     generation: 1,
                     fingerprint: DeadLetter.makeFingerprint(stage: "parse", error: "could not be read"),
                     payload: Array(
-                        #"{"id":"\#(message.id)","channel_id":"\#(message.channel)","type":0,"#.utf8
-                            + #""timestamp":"2026-11-22T12:00:00Z","content":"$BTC long\nEntry: 68000\nSL: 67000"}"#.utf8
+                        (#"{"id":"\#(message.id)","channel_id":"\#(message.channel)","type":0,"#
+                            + #""timestamp":"2026-11-22T12:00:00Z","content":"$BTC long\nEntry: 68000\nSL: 67000"}"#)
+                            .utf8
                     ),
                     messageID: "\(message.id)",
                     type: "message.page",

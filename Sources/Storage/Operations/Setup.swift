@@ -17,6 +17,7 @@ extension SQLConnection {
             )
         }
         for step in plan.steps { try execute(step.sql) }
+        try grantRoles(on: schema.tables.map(\.name).filter { existing.tables[$0] == nil }, of: schema)
         if owner == nil {
             _ = try query(
                 "INSERT INTO chaffinch_schema (key, value) VALUES ($1, $2)",

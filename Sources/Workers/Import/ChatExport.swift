@@ -19,7 +19,9 @@ struct ChatExport {
         }
         channelID = channel
         // Direct messages have the guild 0.
-        guildID = document.root["guild"]?["id"]?.string.flatMap { Snowflake($0) }.flatMap { $0.rawValue == 0 ? nil : $0 }
+        guildID = document.root["guild"]?["id"]?.string.flatMap { Snowflake($0) }.flatMap {
+            $0.rawValue == 0 ? nil : $0
+        }
     }
 
     /// A message object as Discord sends it.
@@ -106,7 +108,9 @@ struct ChatExport {
             writer.copy("url", json["url"])
             writer.copy("icon_url", json["iconUrl"])
         }
-        for (name, theirs): (String, StaticString) in [("thumbnail", "thumbnail"), ("image", "image"), ("video", "video")] {
+        for (name, theirs): (String, StaticString) in [
+            ("thumbnail", "thumbnail"), ("image", "image"), ("video", "video"),
+        ] {
             writer.part(name, json[theirs]) { json, writer in
                 writer.copy("url", json["url"])
                 writer.copy("width", json["width"])

@@ -69,6 +69,7 @@ struct ElementScanner {
         if format == .lines {
             if !current.isEmpty || isOverlong { endElement() }
         } else if phase != .after {
+            if phase != .element { start = line }
             endElement(problem: "the file ends here, in the middle of the export")
         }
         defer { elements = [] }

@@ -67,7 +67,10 @@ package struct DeadLetterReplay {
 
     private func replay(_ ids: [String], _ report: inout Report, _ waiting: () -> Void) async throws {
         let claimed = try await untilAvailable { try await store.claimDeadLetters(ids, for: name) }
-        let homeless = try await OperatorPublishing(publisher: publisher).publish(claimed.map(message), waiting: waiting)
+        let homeless = try await OperatorPublishing(publisher: publisher).publish(
+            claimed.map(message),
+            waiting: waiting
+        )
         let back = homeless.map { claimed[$0].letter.id }
         let done = claimed.indices.filter { !homeless.contains($0) }.map { claimed[$0].letter.id }
         try await untilAvailable { try await store.finishReplay(of: done) }

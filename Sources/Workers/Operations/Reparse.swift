@@ -83,7 +83,10 @@ package struct Reparse {
             for message in stored {
                 guard let found = examine(message, &report, problem) else { continue }
                 report.changed += 1
-                report.transitions["\(found.before.outcome?.rawValue ?? "none") → \(found.after.outcome.rawValue)", default: 0] += 1
+                report.transitions[
+                    "\(found.before.outcome?.rawValue ?? "none") → \(found.after.outcome.rawValue)",
+                    default: 0
+                ] += 1
                 change(found)
                 changes.append(found.after)
             }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Messaging
 import Model
 import PipelineFile
 import Synchronization
@@ -91,7 +92,9 @@ struct ImportCommand: ParsableCommand {
                 writer.numbers([("imported", report.imported), ("ignored", report.ignored), ("bad", report.bad)])
                 writer.key("other_channels")
                 writer.object { writer in
-                    for (id, count) in report.otherChannels.sorted(by: { $0.key < $1.key }) { writer.numbers([(id, count)]) }
+                    for (id, count) in report.otherChannels.sorted(by: { $0.key < $1.key }) {
+                        writer.numbers([(id, count)])
+                    }
                 }
             }
             return Terminal.output(writer.text)
@@ -101,7 +104,9 @@ struct ImportCommand: ParsableCommand {
         if report.bad > 0 { text += ", \(grouped(report.bad)) could not be read" }
         Terminal.output(text)
         for (id, count) in report.otherChannels.sorted(by: { $0.key < $1.key }) {
-            Terminal.error("channel \(id) is not in pipeline.yaml: \(counted(count, "message")); rules for named channels do not see them")
+            Terminal.error(
+                "channel \(id) is not in pipeline.yaml: \(counted(count, "message")); rules for named channels do not see them"
+            )
         }
     }
 }

@@ -26,7 +26,9 @@ struct ReparseCommand: ParsableCommand {
 
     @OptionGroup var options: ConfigOption
 
-    @Option(help: ArgumentHelp("Only messages of this channel, by name or id; may be given again.", valueName: "channel"))
+    @Option(
+        help: ArgumentHelp("Only messages of this channel, by name or id; may be given again.", valueName: "channel")
+    )
     var channel: [String] = []
 
     @Option(help: ArgumentHelp("Only messages sent then or later: \(Moment.help).", valueName: "time"))

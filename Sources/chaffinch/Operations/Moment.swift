@@ -12,7 +12,8 @@ struct Moment: ExpressibleByArgument, Sendable {
             self.instant = instant
             return
         }
-        let days = argument.hasSuffix("d") ? Int64(argument.dropLast()).flatMap { (0...36_500).contains($0) ? $0 : nil } : nil
+        let days =
+            argument.hasSuffix("d") ? Int64(argument.dropLast()).flatMap { (0...36_500).contains($0) ? $0 : nil } : nil
         guard let age = days.map({ Duration.seconds($0 * 86_400) }) ?? Duration(written: argument) else { return nil }
         instant = Timestamp(microseconds: Timestamp.now.microseconds - age.components.seconds * 1_000_000)
     }

@@ -104,7 +104,9 @@ extension Reparse.Change {
         let old = before.records.map { Terminal.plain("\($0.parser ?? "?")  \($0.record.oneLine)") }
         let new = after.records.map { Terminal.plain("\(after.parser ?? "?")  \($0.oneLine)") }
         let outcome = before.outcome?.rawValue ?? "none"
-        var lines = ["\(before.id)  \(outcome == after.outcome.rawValue ? outcome : "\(outcome) → \(after.outcome.rawValue)")"]
+        var lines = [
+            "\(before.id)  \(outcome == after.outcome.rawValue ? outcome : "\(outcome) → \(after.outcome.rawValue)")"
+        ]
         func line(_ mark: String, _ text: String, _ style: Terminal.Style) -> String {
             colour ? Terminal.styled("  \(mark) \(text)", style) : "  \(mark) \(text)"
         }
@@ -151,7 +153,8 @@ extension Record {
             values.map { value in
                 var writer = JSONWriter()
                 value.value.write(to: &writer)
-                guard case .text(let text) = value.value, text.allSatisfy({ $0.isLetter || $0.isNumber || "-_.".contains($0) })
+                guard case .text(let text) = value.value,
+                    text.allSatisfy({ $0.isLetter || $0.isNumber || "-_.".contains($0) })
                 else { return " \(value.name)=\(writer.text)" }
                 return " \(value.name)=\(text)"
             }.joined()

@@ -58,7 +58,10 @@ struct DeadLetterDeskTests {
         (DeadLetterFilter(states: [.dead, .replaying]), ["a", "b", "c", "d'; --"]),
         (DeadLetterFilter(states: [.discarded]), []),
         (DeadLetterFilter(stage: "store"), ["c"]),
-        (DeadLetterFilter(fingerprint: DeadLetter.makeFingerprint(stage: "parse", error: "no field 'x'")), ["b", "d'; --"]),
+        (
+            DeadLetterFilter(fingerprint: DeadLetter.makeFingerprint(stage: "parse", error: "no field 'x'")),
+            ["b", "d'; --"]
+        ),
         (DeadLetterFilter(message: Snowflake(2)), ["a"]),
         (DeadLetterFilter(since: .noon.later(bySeconds: 2), until: .noon.later(bySeconds: 4)), ["b", "c"]),
         (DeadLetterFilter(states: [.dead], stage: "parse", message: Snowflake(1)), ["a", "b"]),

@@ -30,7 +30,9 @@ struct DeadSelection: ParsableArguments {
     @Argument(help: ArgumentHelp("Letters by their id, as 'list' shows it.", valueName: "id"))
     var ids: [String] = []
 
-    @Option(help: ArgumentHelp("Letters of one cause, by the fingerprint that 'group' shows.", valueName: "fingerprint"))
+    @Option(
+        help: ArgumentHelp("Letters of one cause, by the fingerprint that 'group' shows.", valueName: "fingerprint")
+    )
     var group: String?
 
     @Option(help: ArgumentHelp("Letters that died in this stage: parse, store, ….", valueName: "stage"))
@@ -133,7 +135,10 @@ struct DeadListCommand: ParsableCommand {
         guard let state else { return selection.ids.isEmpty ? [.dead, .replaying] : [] }
         if state == "all" { return [] }
         guard let known = DeadLetterState(rawValue: state) else {
-            throw CommandFailure(ExitCode.usage, "'\(state)' is no state; there are dead, replaying, replayed, discarded, all")
+            throw CommandFailure(
+                ExitCode.usage,
+                "'\(state)' is no state; there are dead, replaying, replayed, discarded, all"
+            )
         }
         return [known]
     }

@@ -48,7 +48,10 @@ struct DeadShowCommand: ParsableCommand {
         let letter = entry.letter
         var lines = [
             ("id", letter.id),
-            ("state", [letter.state, entry.settledAt?.toTheSecond ?? ""].filter { !$0.isEmpty }.joined(separator: "  ")),
+            (
+                "state",
+                [letter.state, entry.settledAt?.toTheSecond ?? ""].filter { !$0.isEmpty }.joined(separator: "  ")
+            ),
         ]
         if let replay = entry.replayedBy { lines.append(("replay", replay)) }
         if let reason = entry.reason { lines.append(("reason", reason)) }
@@ -66,7 +69,9 @@ struct DeadShowCommand: ParsableCommand {
         ]
         if let replay = letter.replay { lines.append(("died after", "replay \(replay)")) }
         for (name, value) in lines {
-            Terminal.output(Terminal.styled(name + String(repeating: " ", count: 12 - name.count), .dim) + Terminal.plain(value))
+            Terminal.output(
+                Terminal.styled(name + String(repeating: " ", count: 12 - name.count), .dim) + Terminal.plain(value)
+            )
         }
         Terminal.output(Terminal.styled("payload     \(counted(letter.payload.count, "byte"))", .dim))
         Terminal.output(String(decoding: letter.payload, as: UTF8.self))

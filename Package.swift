@@ -87,6 +87,17 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Benchmark and fuzz runs of the rules, for `scripts/bench-rules` and `scripts/fuzz`.
+        .executableTarget(
+            name: "rules-trial",
+            dependencies: [
+                "Model", "PipelineFile", "Rules",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/Rules",
+            swiftSettings: settings
+        ),
+
         // Tests mirror the targets; TestSupport finds the servers that `scripts/test` started.
         .target(name: "TestSupport", dependencies: ["Model"], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "ModelTests", dependencies: ["Model", "TestSupport"], swiftSettings: settings),

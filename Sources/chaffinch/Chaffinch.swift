@@ -45,7 +45,8 @@ struct ChaffinchCommand: ParsableCommand {
         version: Chaffinch.version,
         subcommands: [
             SupervisorCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, ParseCommand.self,
-            ScoreCommand.self, SetupCommand.self, DeadCommand.self, ReparseCommand.self, ImportCommand.self,
+            RulesCommand.self, ScoreCommand.self, SetupCommand.self, DeadCommand.self, ReparseCommand.self,
+            ImportCommand.self,
             StatusCommand.self, RestartCommand.self, ResetCommand.self, SchemaCommand.self, WorkerCommand.self,
         ]
     )

@@ -46,6 +46,15 @@ import Testing
         #expect(wrong.output.contains("42.09") && wrong.output.contains("42.08"))
     }
 
+    @Test func rulesAreListedWithoutASupervisorToo() async throws {
+        let listed = try await run(["rules"])
+        #expect(listed.exitCode == 0)
+        #expect(listed.output.contains("\ntrading-signals ") && listed.output.contains("without counts"))
+        let unknown = try await run(["rules", "trading-signal"])
+        #expect(unknown.exitCode == 64)
+        #expect(unknown.errors.contains("did you mean 'trading-signals'?"))
+    }
+
     @Test func scoreExits1WhenARecordIsWrongAndShowsTheDifference() async throws {
         let folder = try TemporaryFolder()
         let right =

@@ -26,9 +26,25 @@ import Testing
         for channel in channels { expected.formUnion(try await discord.ingestibleIDs(channel: channel)) }
         #expect(expected.count >= 500 && channels.count == 3)
 
+        // A rule in shadow runs beside its live twin, is compared, and writes nothing.
+        let rules = try String(contentsOf: TradingDesk.rules, encoding: .utf8)
+        let twin = rules.replacing("parser: trading-signals", with: "parser: twin\nstatus: shadow")
+        try desk.folder.write(twin, to: "parsers/twin.yaml")
         try desk.start()
         try await desk.untilMessages(expected.count)
         try await desk.untilReady()
+        try await eventually("the rules' counts are told") {
+            let told = try JSONDocument(try await desk.run(["rules", "--json"]).output).root
+            let messages = told["replicas"]?.elements.first { _ in true }?["messages"]?.integer
+            guard messages == Int64(expected.count) else { return false }
+            let counts = (told["rules"]?.elements.map { $0 } ?? []).reduce(into: [:]) {
+                $0[$1["id"]?.string ?? ""] = $1["counts"]
+            }
+            let read = counts["trading-signals"]?["parsed"]?.integer ?? 0
+            let shadow = counts["twin"]?["shadow"]
+            return read > 50 && shadow?["same"]?.integer == read && shadow?["only_shadow"]?.integer == 0
+        }
+        #expect(try await desk.count("select count(*) from trading_signal where parser = 'twin'") == 0)
         let stored = Set(try await desk.rows("select id from messages").compactMap { $0[0] })
         #expect(stored == expected)
         let outcomes = try await desk.rows("select outcome, count(distinct id) from messages group by outcome")

@@ -34,6 +34,14 @@ struct NormalizerTests {
         #expect(Normalizer(.standard).normalize(text).text == expected)
     }
 
+    @Test("a text of nothing but marks costs no more than its length")
+    func marks() {
+        let text = String(repeating: " _a", count: 10_000) + String(repeating: "a* ", count: 10_000)
+        let start = ProcessorTime.now()
+        #expect(Normalizer(.standard).normalize(text).text == text)
+        #expect(ProcessorTime.now() - start < 1_000_000_000)
+    }
+
     @Test("steps that are not asked for are not taken")
     func steps() {
         let text = "**𝐁** 🔥"

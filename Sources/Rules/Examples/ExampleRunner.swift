@@ -31,7 +31,8 @@ enum ExampleRunner {
     static func run(_ example: RuleExample, on parser: RuleParser) -> ExampleResult {
         let text = Normalizer(parser.head.normalization).normalize(example.text)
         let isShutOut = parser.head.gate.map { !$0.admits(text.searchable) } ?? false
-        let verdict = isShutOut ? Verdict.notTaken : parser.parse(text.bytes, embeds: { example.embeds?.root })
+        let verdict =
+            isShutOut ? Verdict.notTaken(.material) : parser.parse(text.bytes, embeds: { example.embeds?.root })
         let type = parser.head.record
         let (expected, got): ([String], [String])
         if case .records(let records) = example.expectation, case .records(let drafts) = verdict {
@@ -70,7 +71,7 @@ enum ExampleRunner {
 
     private static func lines(_ verdict: Verdict, _ type: RecordType) -> [String] {
         switch verdict {
-        case .notTaken: ["none: not taken"]
+        case .notTaken(let missing): ["none: \(missing.told(in: type))"]
         case .failed(let failure): ["none: \(failure)"]
         case .abandoned(let step): ["given up: a pattern of '\(step)' ran into the step limit"]
         case .records(let drafts):

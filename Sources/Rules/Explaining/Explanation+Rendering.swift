@@ -53,9 +53,7 @@ extension ParserExplanation {
             case .derived(let literals): return "not tried: its required fields want one of \(Self.list(literals))"
             case .none: return "not tried"
             }
-        case .notTaken(let missing):
-            return "no record"
-                + (missing.map { $0 == "template" ? ": no template fits" : ": '\($0)' found nothing" } ?? "")
+        case .notTaken(let why): return "no record: \(why)"
         case .failed(let step, let detail): return pen.bad("invalid: \(Self.plain("\(step): \(detail)"))")
         case .abandoned(let step): return pen.bad("given up: a pattern of '\(step)' ran into the step limit")
         case .parsed(let records):

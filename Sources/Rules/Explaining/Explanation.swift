@@ -29,8 +29,8 @@ package struct ParserExplanation: Sendable {
         case gateClosed
         /// The text is longer than ``RuleSet/longestText``.
         case tooLong
-        /// Not a text for this rule: what is named, a required field or the template, found nothing.
-        case notTaken(missing: String?)
+        /// Not a text for this rule, and why.
+        case notTaken(String)
         /// It took its required fields, and this step failed.
         case failed(step: String, detail: String)
         /// A pattern of this step ran into the step limit.
@@ -88,6 +88,7 @@ extension RuleSet {
             return explained
         }
         let trace = ExtractionTrace()
+        beginBudget(MatchBudget.live)
         let found = embeds.read(message)
         let verdict = parser.parse(normalized.bytes, embeds: { found }, trace)
         explained.captures = trace.captures.map { capture in
@@ -100,7 +101,7 @@ extension RuleSet {
         }
         explained.outcome =
             switch verdict {
-            case .notTaken: .notTaken(missing: trace.missing)
+            case .notTaken(let missing): .notTaken(missing.told(in: parser.head.record))
             case .failed(let failure): .failed(step: failure.step, detail: failure.detail)
             case .abandoned(let step): .abandoned(step: step)
             case .records(let drafts): .parsed(drafts.map { $0.record(parser.head.record) })

@@ -1,7 +1,7 @@
 private import CPCRE2
 
 /// How far one match may go, and the stack it may use: shared by all patterns of a rule set, which run on one thread.
-final class MatchLimits {
+package final class MatchLimits {
     /// Steps of one match. At PCRE2's own default (ten million) `(a+)+$` on 2,000 characters runs 43 ms, at this one
     /// 0.05 ms.
     static let steps: UInt32 = 10_000
@@ -16,10 +16,12 @@ final class MatchLimits {
     private static let stack = 512 * 1024
 
     let context: OpaquePointer
+    /// Set by the rule set that runs the patterns; while rule files are checked there is none.
+    var budget: MatchBudget?
     private var length = fullLength
     private let jitStack: OpaquePointer?
 
-    init() {
+    package init() {
         guard let context = pcre2_match_context_create_8(nil) else { fatalError("PCRE2: out of memory") }
         self.context = context
         jitStack = pcre2_jit_stack_create_8(32 * 1024, Self.stack, nil)

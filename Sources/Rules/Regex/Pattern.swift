@@ -4,8 +4,8 @@ internal import PipelineFile
 /// A compiled PCRE2 pattern and the memory its matches are written to, so it serves one thread at a time.
 ///
 /// Patterns read UTF-8 with Unicode properties, without case, and `^` and `$` stand at every line.
-final class Pattern {
-    enum Outcome: Equatable {
+package final class Pattern {
+    package enum Outcome: Equatable {
         case matched
         case noMatch
         /// The pattern ran into a limit of ``MatchLimits``; whether the text matches is not known.
@@ -14,7 +14,7 @@ final class Pattern {
         case broken(code: Int)
     }
 
-    let source: String
+    package let source: String
     /// Where it stands in its rule file.
     var mark: SourceMark?
     /// In the order of their numbers, each once.
@@ -28,7 +28,7 @@ final class Pattern {
     private var isTranslated = false
 
     /// - Throws: ``PatternError`` with the place inside `source`.
-    init(_ source: String, limits: MatchLimits) throws(PatternError) {
+    package init(_ source: String, limits: MatchLimits) throws(PatternError) {
         let code = try Self.compile(source)
         guard let matchData = pcre2_match_data_create_from_pattern_8(code, nil),
             let offsets = pcre2_get_ovector_pointer_8(matchData)
@@ -55,7 +55,8 @@ final class Pattern {
 
     /// Looks for the first match at `start` or after it. `subject` must be valid UTF-8 and `start` the start of a
     /// character. After `matched` the ranges are read with ``range(of:)``.
-    func match(_ subject: UnsafeBufferPointer<UInt8>, from start: Int = 0) -> Outcome {
+    package func match(_ subject: UnsafeBufferPointer<UInt8>, from start: Int = 0) -> Outcome {
+        if let budget = limits.budget, !budget.permits(subject.count - start) { return .limitHit }
         if !isTranslated { translate() }
         limits.fit(subject.count)
         let result = withUnsafePointer(to: 0) { empty in
@@ -159,9 +160,9 @@ final class Pattern {
 }
 
 /// A pattern that PCRE2 does not accept.
-struct PatternError: Error, Equatable {
+package struct PatternError: Error, Equatable {
     /// PCRE2's own words, such as `missing closing parenthesis`.
-    var problem: String
+    package var problem: String
     /// Where it was noticed, in UTF-8 bytes of the pattern.
-    var offset: Int
+    package var offset: Int
 }

@@ -2,7 +2,7 @@ internal import PipelineFile
 
 /// Compiles the patterns of one rule file, its named pieces put in, and places their errors.
 struct PatternCompiler {
-    private let limits: MatchLimits
+    let limits: MatchLimits
     private var pieces = PatternPieces()
 
     init(limits: MatchLimits) {

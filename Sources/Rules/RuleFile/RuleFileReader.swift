@@ -85,6 +85,7 @@ struct RuleFileReader {
             head: head,
             file: file.name,
             version: ContentHash.of(file.text),
+            limits: patterns.limits,
             layout: layout(of: head, records: records),
             extractor: Extractor(type: head.record, shapes: entries.shapes, fields: fields, lists: lists),
             split: split,

@@ -12,14 +12,8 @@ final class ExtractionTrace {
     }
 
     private(set) var captures: [Capture] = []
-    /// The required field, or the template, for want of which the last piece was no record.
-    private(set) var missing: String?
 
     func took(_ name: String, by source: String, at place: Range<Int>?, _ value: FieldValue?) {
         captures.append(Capture(name: name, source: source, place: place, value: value))
-    }
-
-    func missing(_ name: String) {
-        missing = name
     }
 }

@@ -59,7 +59,7 @@ final class Extractor {
     }
 
     enum Extraction {
-        case absent
+        case absent(Missing)
         case failed(StepFailure)
         case abandoned(step: String)
         /// A draft without defaults, and the ranges that patterns matched.
@@ -106,7 +106,7 @@ final class Extractor {
         if !shapes.isEmpty {
             switch readShapes(material, &draft, &spans, trace) {
             case .done: break
-            case .absent: return .absent
+            case .absent: return .absent(.template)
             case .failed(let step): return .failed(step)
             case .abandoned: return .abandoned(step: "template")
             }
@@ -115,9 +115,7 @@ final class Extractor {
         for rule in required {
             switch read(rule, material, &draft, &spans, trace) {
             case .done: break
-            case .absent:
-                trace?.missing(rule.name)
-                return .absent
+            case .absent: return .absent(.field(rule.index))
             case .failed(let step): failure = failure ?? step
             case .abandoned: return .abandoned(step: rule.name)
             }
@@ -174,7 +172,6 @@ final class Extractor {
             spans.append(shape.pattern.matchedRange)
             return .done
         }
-        trace?.missing("template")
         return .absent
     }
 

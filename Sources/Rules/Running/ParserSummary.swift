@@ -12,6 +12,9 @@ package struct ParserSummary: Sendable, Equatable {
     /// What keeps the rule from being tried on every message.
     package var gate: Gate
 
+    /// Whether it costs every message of its channels a look.
+    package var triesEverything: Bool { gate == .none && engine != .openai && status != .off }
+
     /// Where a rule's gate comes from.
     package enum Gate: Sendable, Equatable {
         /// `gate:` of the file.
@@ -21,16 +24,4 @@ package struct ParserSummary: Sendable, Equatable {
         /// Neither: every message of its channels is tried.
         case none
     }
-}
-
-/// What a rule has done since its rule set was built.
-package struct ParserCounts: Sendable, Equatable {
-    /// Messages that its channels and gate admitted and that no earlier rule took.
-    package var tried = 0
-    /// Messages it made records of; for a shadow rule, would have made.
-    package var parsed = 0
-    /// Messages whose required fields it took before a later step failed.
-    package var failed = 0
-    /// Messages it gave up on because a pattern ran into a limit.
-    package var limitHits = 0
 }

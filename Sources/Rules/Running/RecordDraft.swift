@@ -33,6 +33,12 @@ struct RecordDraft {
         }
     }
 
+    /// Whether the two say the same, wherever each value came from.
+    func hasSameValues(as other: RecordDraft) -> Bool {
+        fields == other.fields
+            && lists.elementsEqual(other.lists) { $0.map(\.fields) == $1.map(\.fields) }
+    }
+
     /// The finished record; lists without elements are left out.
     func record(_ type: RecordType) -> Record {
         var record = Record(type: type.name)

@@ -8,13 +8,13 @@ final class RuleParser {
     let version: String
     /// The file's own, or one derived from what it requires; `nil` when the rule must be tried on every text.
     let gate: LiteralGate?
+    let limits: MatchLimits
     private let layout: RecordLayout
     private let extractor: Extractor
     private let split: Pattern?
     private let cover: Pattern?
     /// The file's own, then the record type's.
     private let checks: [Expression]
-    var counts = ParserCounts()
     /// Which of its rule set's texts it reads.
     var textSlot = 0
 
@@ -22,6 +22,7 @@ final class RuleParser {
         head: RuleHead,
         file: String,
         version: String,
+        limits: MatchLimits,
         layout: RecordLayout,
         extractor: Extractor,
         split: Pattern?,
@@ -31,6 +32,7 @@ final class RuleParser {
         self.head = head
         self.file = file
         self.version = version
+        self.limits = limits
         self.layout = layout
         self.extractor = extractor
         self.split = split
@@ -101,9 +103,12 @@ final class RuleParser {
     private func parse(pieces: [Material], _ trace: ExtractionTrace?) -> Verdict {
         var drafts: [RecordDraft] = []
         var leftovers: [UnsafeBufferPointer<UInt8>] = []
+        var missing = Missing.material
         for piece in pieces {
             switch extractor.extract(piece, trace) {
-            case .absent: leftovers.append(piece.text)
+            case .absent(let what):
+                leftovers.append(piece.text)
+                missing = what
             case .failed(let failure): return .failed(failure)
             case .abandoned(let step): return .abandoned(step: step)
             case .taken(var draft, let spans):
@@ -115,7 +120,7 @@ final class RuleParser {
                 drafts.append(draft)
             }
         }
-        guard !drafts.isEmpty else { return .notTaken }
+        guard !drafts.isEmpty else { return .notTaken(missing) }
         for piece in leftovers {
             if let verdict = uncovered(piece, []) { return verdict }
         }

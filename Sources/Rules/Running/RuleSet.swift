@@ -8,13 +8,26 @@ package final class RuleSet {
     /// Longer texts are tried on no rule. Discord's own limits, embeds included, stay far below.
     package static let longestText = 64 * 1024
 
-    /// The shadows first, since every message runs through them; then the live rules by priority and file name.
+    /// The live rules by priority and file name, then those in shadow.
     let ordered: [RuleParser]
+    private let liveCount: Int
     private let index: CandidateIndex
     /// In the order of the files; those that are off are among them.
     package let parsers: [ParserSummary]
+    /// The generation it was made from, for whoever reports on it.
+    package var generation = 0
+    /// Messages so far.
+    package private(set) var messages = 0
     /// Messages whose text was longer than ``longestText``.
     package private(set) var oversized = 0
+    /// Messages on which the rules took longer than ``MatchBudget`` allows, so that not all were tried.
+    package private(set) var cutShort = 0
+    /// By place in ``ordered``.
+    private var meters: [ParserMeter]
+    private let budget = MatchBudget()
+    private var hasTakenOver = false
+    /// One message in so many is timed.
+    private static let timedShare = 64
 
     private let normalizers: [Normalizer]
     /// The texts of the message at hand, one for each input and normalisation, made when first needed.
@@ -23,7 +36,10 @@ package final class RuleSet {
 
     init(_ parsers: [RuleParser], others: [ParserSummary] = []) {
         let sorted = parsers.sorted { ($0.head.priority, $0.file) < ($1.head.priority, $1.file) }
-        ordered = sorted.filter { $0.head.status == .shadow } + sorted.filter { $0.head.status == .live }
+        let live = sorted.filter { $0.head.status == .live }
+        ordered = live + sorted.filter { $0.head.status == .shadow }
+        liveCount = live.count
+        meters = ordered.map { ParserMeter($0.head) }
         self.parsers = (parsers.map(\.summary) + others).sorted { $0.file < $1.file }
         let steps = Set(parsers.map(\.head.normalization)).sorted { $0.rawValue < $1.rawValue }
         normalizers = steps.map { Normalizer($0) }
@@ -38,7 +54,7 @@ package final class RuleSet {
 
     /// What each rule has done so far, by its id.
     package var counts: [String: ParserCounts] {
-        ordered.reduce(into: [:]) { $0[$1.head.id] = $1.counts }
+        zip(ordered, meters).reduce(into: [:]) { $0[$1.0.head.id] = $1.1.counts }
     }
 
     /// The rules that ran into a limit, and how often.
@@ -85,25 +101,69 @@ package final class RuleSet {
     }
 
     func decide(_ message: Message) -> Decision {
+        messages += 1
         guard max(message.content.utf8.count, message.embedText?.utf8.count ?? 0) <= Self.longestText else {
             oversized += 1
             return .unmatched
         }
         for index in texts.indices { texts[index] = nil }
         embeds = LazyEmbeds()
+        let candidates = index.candidates(in: message.channelID, text: { text($0, of: message) })
+        let decision = decide(message, candidates)
+        if liveCount < ordered.count { runShadows(message, candidates, beside: decision) }
+        return decision
+    }
+
+    private func decide(_ message: Message, _ candidates: [Int]) -> Decision {
+        beginBudget(MatchBudget.live)
         var decision = Decision.unmatched
-        for place in index.candidates(in: message.channelID, text: { text($0, of: message) }) {
-            let parser = ordered[place]
-            let verdict = parser.parse(text(parser.textSlot, of: message).bytes, embeds: { embeds.read(message) })
-            parser.counts.add(verdict)
-            if parser.head.status == .shadow { continue }
-            switch verdict {
+        for place in candidates where place < liveCount {
+            guard !budget.isSpent else {
+                cutShort += 1
+                break
+            }
+            switch verdict(place, on: message) {
             case .notTaken, .abandoned: continue
-            case .failed(let step): if case .unmatched = decision { decision = .failed(parser, step) }
-            case .records(let drafts): return .taken(parser, drafts)
+            case .failed(let step): if case .unmatched = decision { decision = .failed(ordered[place], step) }
+            case .records(let drafts): return .taken(ordered[place], drafts)
             }
         }
         return decision
+    }
+
+    /// Behind the live rules and within a time of their own: a rule in shadow holds nothing up.
+    private func runShadows(_ message: Message, _ candidates: [Int], beside decision: Decision) {
+        beginBudget(MatchBudget.shadow)
+        var admitted = candidates.drop { $0 < liveCount }
+        for place in liveCount..<ordered.count {
+            var verdict = Verdict.notTaken(.material)
+            if admitted.first == place {
+                admitted.removeFirst()
+                guard !budget.isSpent else { continue }
+                verdict = self.verdict(place, on: message)
+            } else if !ordered[place].head.channels.admits(message.channelID) {
+                continue
+            }
+            meters[place].compare(verdict, with: decision, of: message)
+        }
+    }
+
+    /// The patterns may have served another rule set until its last message: they are taken over with the first.
+    func beginBudget(_ allowed: UInt64) {
+        budget.begin(allowed)
+        guard !hasTakenOver else { return }
+        hasTakenOver = true
+        for parser in ordered { parser.limits.budget = budget }
+    }
+
+    private func verdict(_ place: Int, on message: Message) -> Verdict {
+        let parser = ordered[place]
+        let bytes = text(parser.textSlot, of: message).bytes
+        let start = messages % Self.timedShare == 0 ? ProcessorTime.now() : 0
+        let verdict = parser.parse(bytes, embeds: { embeds.read(message) })
+        if start > 0 { meters[place].add(nanoseconds: ProcessorTime.now() - start) }
+        meters[place].add(verdict)
+        return verdict
     }
 
     private func text(_ slot: Int, of message: Message) -> NormalizedText {
@@ -112,18 +172,6 @@ package final class RuleSet {
         let text = normalizers[slot % normalizers.count].normalize(input.text(of: message))
         texts[slot] = text
         return text
-    }
-}
-
-extension ParserCounts {
-    fileprivate mutating func add(_ verdict: Verdict) {
-        tried += 1
-        switch verdict {
-        case .notTaken: break
-        case .failed: failed += 1
-        case .abandoned: limitHits += 1
-        case .records: parsed += 1
-        }
     }
 }
 

@@ -37,6 +37,9 @@ struct MarkupStripper {
         return applied()
     }
 
+    /// How far back an opening mark is looked for: nobody nests deeper, and a text of nothing but marks stays cheap.
+    private static let mostOpenMarks = 128
+
     /// A delimiter that may turn out to open something.
     private struct OpenMark {
         var sign: UInt8
@@ -85,7 +88,8 @@ struct MarkupStripper {
         let mayClose = isPaired || !before.isASCIISpace && !(isUnderscore && after.isASCIIWord)
         let mayOpen = isPaired || !after.isASCIISpace && !(isUnderscore && before.isASCIIWord)
         if mayClose,
-            let index = openMarks.lastIndex(where: { $0.sign == sign && $0.length == length }),
+            let index = openMarks.suffix(Self.mostOpenMarks).lastIndex(where: { $0.sign == sign && $0.length == length }
+            ),
             openMarks[index].position + length < position
         {
             let opening = openMarks[index].position

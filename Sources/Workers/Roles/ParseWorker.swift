@@ -31,6 +31,8 @@ package struct ParseWorker {
     private func work() async throws {
         context.control.say(.generation(rules: Int64(context.generation.number), ok: true, error: nil))
         var counts = OutcomeCounts()
+        var reporter = RuleReporter(context)
+        defer { reporter.report(rules, isLast: true) }
         while let event = try await consumer.next(within: .seconds(1)) {
             var handled = 0
             if case .delivery(let delivery) = event {
@@ -42,6 +44,7 @@ package struct ParseWorker {
             }
             context.control.beat(done: handled)
             counts.report(to: context.control)
+            reporter.report(rules)
         }
     }
 
@@ -88,6 +91,7 @@ package struct ParseWorker {
                     + "\(compilation.diagnostics.all.first?.message ?? "unknown")"
             )
         }
+        rules.generation = context.generation.number
         return rules
     }
 }

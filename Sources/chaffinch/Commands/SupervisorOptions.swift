@@ -15,7 +15,6 @@ struct SupervisorOptions: ParsableArguments {
     ///
     /// - Throws: ``CommandFailure`` with exit code 69 when no supervisor answers.
     func request(_ type: String, worker: String? = nil) throws -> JSONDocument {
-        let folder = data ?? dataFolder
         var writer = JSONWriter()
         writer.object { writer in
             writer.key("type")
@@ -43,8 +42,10 @@ struct SupervisorOptions: ParsableArguments {
         return answer["workers"]?.elements.map { AwaitedReplica($0) } ?? []
     }
 
-    private var dataFolder: String {
-        PipelineCheck(
+    /// The data folder.
+    var folder: String {
+        if let data { return data }
+        return PipelineCheck(
             path: options.config,
             environment: ProcessInfo.processInfo.environment,
             resolvingSecrets: false,

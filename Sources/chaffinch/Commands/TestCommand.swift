@@ -49,6 +49,12 @@ struct TestCommand: ParsableCommand {
             runningExamples: true
         )
         for result in compilation.examples { show(result) }
+        for parser in compilation.rules?.parsers ?? [] where parser.triesEverything {
+            Terminal.output(
+                Terminal.styled("note", .yellow)
+                    + " \(parser.file) \(parser.id) has no gate: it is tried on every message of its channels; give it 'gate'"
+            )
+        }
         let failed = compilation.examples.count { !$0.passed }
         let parsers = Set(compilation.examples.map(\.parser)).count
         Terminal.output(

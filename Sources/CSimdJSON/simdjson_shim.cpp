@@ -127,6 +127,13 @@ bool unescape_leniently(std::string_view token, std::string &out) {
     return true;
 }
 
+/// A key with its quotes, from the first of them on.
+std::string_view key_token(const char *start) {
+    const char *end = start + 1;
+    while (*end != '"') end += *end == '\\' ? 2 : 1;
+    return {start, size_t(end + 1 - start)};
+}
+
 struct Walker {
     cf_json_document &document;
     ondemand::document &json;
@@ -218,8 +225,13 @@ struct Walker {
             for (auto member : object) {
                 ondemand::field field;
                 if (auto error = std::move(member).get(field)) return fail(error);
+                const char *key = field.key().raw() - 1;
                 std::string_view name;
-                if (auto error = field.unescaped_key().get(name)) return fail(error);
+                if (auto error = field.unescaped_key().get(name)) {
+                    std::string &lenient = document.lenient.emplace_back();
+                    if (!unescape_leniently(key_token(key), lenient)) return fail(error);
+                    name = lenient;
+                }
                 if (!this->value(field.value(), name, depth + 1)) return false;
             }
             kind = CF_JSON_OBJECT;

@@ -45,6 +45,8 @@ package struct Pipeline: Sendable, Codable, Equatable {
         package var url: SecretReference
         /// For setup only; absent: `url` serves.
         package var setupURL: SecretReference?
+        /// For fetch only, which moves cursors and writes nothing else; absent: `url` serves.
+        package var fetchURL: SecretReference?
         package var messages: Messages
         /// Days; 0 keeps everything.
         package var retentionDays: Int

@@ -24,7 +24,8 @@ package protocol Store: DeadLetterDesk, MessageArchive, MessageDeletion, Message
     /// an equal or lower one changes nothing, nor does any version of a deleted message.
     ///
     /// - Parameter keeping: with `parsed`, a message of another outcome is not inserted, but a row that is there
-    ///   already is updated, so that an edit that no longer parses takes its records away.
+    ///   already is updated, so that an edit that no longer parses takes its records away. An edited message is always
+    ///   inserted: its row keeps the original, which may come later, from standing as if it were never edited.
     /// - Throws: `badData` when the database refuses a value, or a record does not suit the schema; then nothing of
     ///   the batch was written.
     func write(_ batch: [ParsedMessage], keeping: MessageKeeping) async throws -> WriteReport

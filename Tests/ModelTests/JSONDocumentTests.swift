@@ -35,6 +35,12 @@ import Testing
         #expect(root["missing"] == nil)
     }
 
+    @Test func halfASurrogatePairInAKeyIsReplaced() throws {
+        let document = try JSONDocument(#"{"a\ud800\"":1,"id":2,"\udc00x":[3]}"#)
+        #expect(document.root.members.map(\.key) == ["a\u{FFFD}\"", "id", "\u{FFFD}x"])
+        #expect(document.root["id"]?.integer == 2)
+    }
+
     @Test(arguments: [
         "", "   ", "{", "[1,2", #"{"a":}"#, #"{"a" 1}"#, "[1,]", "[01]", "[1.]", "[.5]", "[+1]", "[1e]", "[nul]",
         "[tru]",

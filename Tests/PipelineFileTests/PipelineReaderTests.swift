@@ -19,6 +19,7 @@ import Testing
         #expect(!pipeline.broker.isManaged)
         #expect(pipeline.store.messages == .parsed)
         #expect(pipeline.store.retentionDays == 30)
+        #expect(pipeline.store.fetchURL?.source == .template("postgres://fetcher@db/desk"))
         #expect(pipeline.discord.api == "http://127.0.0.1:9000/api/v10")
         #expect(pipeline.discord.poll == .seconds(500))
         #expect(pipeline.openai.onBudget == .skip)
@@ -35,7 +36,8 @@ import Testing
         #expect(
             reading.secrets == [
                 "CHAFFINCH_BROKER_URL": "amqp://broker:5672/", "CHAFFINCH_STORE_URL": "postgres://worker@db/desk",
-                "CHAFFINCH_STORE_SETUP_URL": "postgres://owner@db/desk", "CHAFFINCH_DISCORD_TOKEN": "abc.def",
+                "CHAFFINCH_STORE_SETUP_URL": "postgres://owner@db/desk",
+                "CHAFFINCH_STORE_FETCH_URL": "postgres://fetcher@db/desk", "CHAFFINCH_DISCORD_TOKEN": "abc.def",
                 "CHAFFINCH_CONSOLE_TOKEN": "secret",
             ]
         )
@@ -95,10 +97,8 @@ import Testing
         )
         #expect(
             messages(reading.diagnostics) == [
-                "pipeline.yaml:5:112: warning: 'retention' is not built yet; everything is kept",
                 "pipeline.yaml:9:9: warning: the gateway is not built yet; channels are polled every 500s",
                 "pipeline.yaml:12:85: warning: threads are not read yet; only the channel itself is",
-                "pipeline.yaml:12:102: warning: deletions are not followed yet; deleted messages are kept",
                 "pipeline.yaml:30:12: warning: the last resort is not built yet; no message is sent to OpenAI",
                 "pipeline.yaml:54:5: warning: 'consumes' is not built yet; the command gets no messages",
                 "pipeline.yaml:64:20: warning: the console is not built yet; see 'chaffinch status'",

@@ -9,9 +9,6 @@ extension PipelineDecoder {
         if let live = root.value("discord")?.value("live"), live.boolean == true {
             notYet("the gateway is not built yet; channels are polled every \(poll.written)", at: live)
         }
-        if let retention = root.value("store")?.value("retention"), let days = retention.integer, days > 0 {
-            notYet("'retention' is not built yet; everything is kept", at: retention)
-        }
         if let console = root.mapping?.first(where: { $0.name == "console" }) {
             notYet(
                 "the console is not built yet; see 'chaffinch status'",
@@ -21,9 +18,6 @@ extension PipelineDecoder {
         for channel in root.value("channels")?.sequence ?? [] {
             if let threads = channel.value("threads"), threads.boolean == true {
                 notYet("threads are not read yet; only the channel itself is", at: threads)
-            }
-            if let onDelete = channel.value("on_delete"), onDelete.scalar == "mark" || onDelete.scalar == "erase" {
-                notYet("deletions are not followed yet; deleted messages are kept", at: onDelete)
             }
         }
         for worker in root.value("workers")?.mapping ?? [] {

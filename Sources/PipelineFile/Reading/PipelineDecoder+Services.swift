@@ -19,6 +19,7 @@ extension PipelineDecoder {
         var store = Pipeline.Store(
             url: SecretReference(variable: SecretKey.storeURL.variable, source: .template(local)),
             setupURL: nil,
+            fetchURL: nil,
             messages: .all,
             retentionDays: 0
         )
@@ -29,6 +30,7 @@ extension PipelineDecoder {
                 value = url.value
             }
             store.setupURL = secret(.storeSetupURL, in: &section, isUsed: isUsed)?.reference
+            store.fetchURL = secret(.storeFetchURL, in: &section, isUsed: isUsed)?.reference
             store.messages = choice("messages", in: &section) ?? store.messages
             store.retentionDays = integer("retention", in: &section, 0...36_500) ?? store.retentionDays
             finish(section)

@@ -80,6 +80,7 @@ extension Pipeline {
         if hasPipeline {
             result += [
                 (.brokerURL, broker.url), (.storeURL, store.url), (.storeSetupURL, store.setupURL),
+                (.storeFetchURL, store.fetchURL),
                 (.openAIKey, openai.apiKey),
             ]
         }

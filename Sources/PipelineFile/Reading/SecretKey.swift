@@ -3,6 +3,7 @@ package enum SecretKey: String, CaseIterable, Sendable {
     case brokerURL = "broker.url"
     case storeURL = "store.url"
     case storeSetupURL = "store.setup_url"
+    case storeFetchURL = "store.fetch_url"
     case discordToken = "discord.token"
     case openAIKey = "openai.api_key"
     case consoleToken = "console.token"
@@ -15,6 +16,7 @@ package enum SecretKey: String, CaseIterable, Sendable {
         case .brokerURL: "CHAFFINCH_BROKER_URL"
         case .storeURL: "CHAFFINCH_STORE_URL"
         case .storeSetupURL: "CHAFFINCH_STORE_SETUP_URL"
+        case .storeFetchURL: "CHAFFINCH_STORE_FETCH_URL"
         case .discordToken: "CHAFFINCH_DISCORD_TOKEN"
         case .openAIKey: "CHAFFINCH_OPENAI_API_KEY"
         case .consoleToken: "CHAFFINCH_CONSOLE_TOKEN"
@@ -28,7 +30,7 @@ package enum SecretKey: String, CaseIterable, Sendable {
     func isCredential(_ text: String) -> Bool {
         switch self {
         case .discordToken, .openAIKey, .consoleToken: !Self.withoutBotPrefix(text).isEmpty
-        case .brokerURL, .storeURL, .storeSetupURL: Self.hasPassword(text)
+        case .brokerURL, .storeURL, .storeSetupURL, .storeFetchURL: Self.hasPassword(text)
         }
     }
 
@@ -41,7 +43,7 @@ package enum SecretKey: String, CaseIterable, Sendable {
         if value.isEmpty { return "" }
         switch self {
         case .brokerURL: return try Self.brokerURL(value)
-        case .storeURL, .storeSetupURL: return try Self.storeURL(value, folder: folder, key: rawValue)
+        case .storeURL, .storeSetupURL, .storeFetchURL: return try Self.storeURL(value, folder: folder, key: rawValue)
         case .discordToken: return try Self.discordToken(value)
         case .openAIKey, .consoleToken:
             guard !value.contains(where: \.isWhitespace) else { throw SecretProblem("'\(rawValue)' holds a space") }

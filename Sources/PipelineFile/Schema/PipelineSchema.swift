@@ -43,7 +43,8 @@ package enum PipelineSchema {
         .map(
             "The database.",
             secret("url", "postgres://… or sqlite:PATH; default: SQLite in the data folder.")
-                + secret("setup_url", "As url, for setup only: the owner of the tables.") + [
+                + secret("setup_url", "As url, for setup only: the owner of the tables.")
+                + secret("fetch_url", "As url, for fetch only, which moves cursors and writes nothing else.") + [
                     ("messages", choice("Which messages are kept.", Pipeline.Store.Messages.self, "all")),
                     ("retention", integer("Days that messages are kept; 0 keeps everything.", 0...36_500, 0)),
                 ]

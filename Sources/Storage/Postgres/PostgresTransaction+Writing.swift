@@ -64,7 +64,8 @@ extension ColumnarInsert {
         }
         let filter =
             keeping == .all
-            ? "" : "WHERE u.outcome = 'parsed' OR EXISTS (SELECT 1 FROM messages WHERE messages.id = u.id)"
+            ? ""
+            : "WHERE u.outcome = 'parsed' OR u.edited_at IS NOT NULL OR EXISTS (SELECT 1 FROM messages WHERE messages.id = u.id)"
         return ColumnarInsert(
             into: "messages",
             columns: columns,

@@ -28,7 +28,8 @@ extension SQLiteConnection {
         schema: StoreSchema
     ) throws -> Bool {
         let values = try messageValues(parsed)
-        if keeping == .all || parsed.outcome == .parsed, try run(Self.insertMessage, values) == 1 { return true }
+        let isKept = keeping == .all || parsed.outcome == .parsed || parsed.message.editedAt != nil
+        if isKept, try run(Self.insertMessage, values) == 1 { return true }
         guard try run(Self.updateMessage, values) == 1 else { return false }
         for table in schema.recordTables {
             _ = try run("DELETE FROM \(quoted(table.name)) WHERE message_id = ?1", [values[0]])

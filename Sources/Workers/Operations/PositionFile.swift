@@ -13,6 +13,10 @@ package final class PositionFile<Position: Codable & Sendable>: Sendable {
     /// - Throws: `FileProblem` when the folder cannot be written, or when another such command runs on it.
     package init(dataFolder: String, name: String) throws {
         path = "\(dataFolder)/\(name).json"
+        // Where no supervisor ever ran there is none yet.
+        if mkdir(dataFolder, 0o700) != 0, errno != EEXIST {
+            throw FileProblem(dataFolder, String(cString: strerror(errno)))
+        }
         let lockPath = "\(dataFolder)/\(name).lock"
         lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw FileProblem(lockPath, String(cString: strerror(errno))) }

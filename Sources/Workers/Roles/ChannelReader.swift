@@ -89,8 +89,9 @@ struct ChannelReader {
         guard try await catchUp(lease, from: &cursor), try await readEarlierHistory(lease) else { return }
         succeeded()
         var newest = NewestPage()
+        var deletions = DeletionWatch()
         repeat {
-            guard try await poll(lease, from: &cursor, newest: &newest) else { return }
+            guard try await poll(lease, from: &cursor, newest: &newest, deletions: &deletions) else { return }
             succeeded()
         } while await context.drain.sleep(for: context.pipeline.discord.poll)
     }
@@ -145,7 +146,8 @@ struct ChannelReader {
     private func poll(
         _ lease: ChannelLease,
         from cursor: inout Snowflake,
-        newest: inout NewestPage
+        newest: inout NewestPage,
+        deletions: inout DeletionWatch
     ) async throws -> Bool {
         guard let elements = try await messages(.newest) else { return false }
         if newest.isFirst {
@@ -161,8 +163,29 @@ struct ChannelReader {
         let changed = elements.filter { newest.isChanged($0) && ($0.messageID ?? cursor) > floor }
         guard try await publish(changed) else { return false }
         newest.remember(elements)
+        if channel.onDelete != .keep {
+            guard try await publish(deletions: deletions.read(elements).filter { $0 > floor }) else { return false }
+        }
         cursor = max(cursor, elements.compactMap(\.messageID).max() ?? cursor)
         return try await advance(lease, to: cursor)
+    }
+
+    /// Tells store of messages that are gone. False when the process drains before that is confirmed; they are then
+    /// not told of any more.
+    private func publish(deletions ids: [Snowflake]) async throws -> Bool {
+        guard let first = ids.first, let last = ids.last else { return true }
+        let page = ids.map { DeletePage.Deletion(id: $0, channelID: channel.id, seenAt: .now) }
+        let message = OutgoingMessage(
+            exchange: context.topology.workExchange,
+            routingKey: Topology.store,
+            type: WireType.delete,
+            messageID: "delete:\(channel.id):\(first)-\(last)",
+            headers: context.headers(),
+            body: DeletePage.encode(page)
+        )
+        guard try await publishing.publish([message]) else { return false }
+        logger.info("messages were deleted", metadata: ["count": "\(ids.count)"])
+        return true
     }
 
     /// What may be wrong with a channel although Discord answers: without the permission to read its history the list

@@ -25,9 +25,17 @@ package struct DeadletterWorker {
 
     private func work() async throws {
         var moved: Int64 = 0
+        var retention = RetentionSweep(
+            days: context.pipeline.store.retentionDays,
+            store: store,
+            logger: context.logger
+        )
         while let event = try await consumer.next(within: .seconds(1)) {
             context.control.beat()
-            guard case .delivery(let delivery) = event else { continue }
+            guard case .delivery(let delivery) = event else {
+                await retention.run()
+                continue
+            }
             let letter = DeadLetter(delivery, context: context)
             let stored: Void? = try await context.untilAvailable("the database") {
                 do {

@@ -31,7 +31,7 @@ package struct FetchWorker {
             http: http,
             logger: context.logger
         )
-        store = try context.openStore()
+        store = try context.openStore(url: context.optionalSecret(context.pipeline.store.fetchURL))
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
     }
 

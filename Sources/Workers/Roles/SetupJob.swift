@@ -20,8 +20,7 @@ package struct SetupJob {
     }
 
     private func setUpTables() async throws {
-        let url = try context.pipeline.store.setupURL.map(context.secret)
-        let store = try context.openStore(url: url)
+        let store = try context.openStore(url: context.optionalSecret(context.pipeline.store.setupURL))
         let report = try await store.setUp()
         await store.close()
         for change in report.applied { context.logger.info("\(change)") }

@@ -16,6 +16,7 @@ package struct StoreWorker {
     private let store: any Store
     private let publishing: ConfirmedPublishing
     private let consumer: Consumer
+    private let deletions: DeletionWriter
 
     package init(_ context: WorkerContext) throws {
         self.context = context
@@ -24,6 +25,7 @@ package struct StoreWorker {
         store = try context.openStore()
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
         consumer = try context.consumer(of: [context.topology.workQueue(Topology.store)])
+        deletions = DeletionWriter(context, store: store)
     }
 
     /// Runs until the process drains; what is in hand is finished first.
@@ -39,6 +41,7 @@ package struct StoreWorker {
         while let deliveries = try await collect() {
             var (items, outgoing) = decode(deliveries)
             guard let report = try await write(items[...], failed: &outgoing) else { break }
+            guard try await deletions.write(deliveries, failed: &outgoing) else { break }
             guard try await publishing.publish(outgoing) else { break }
             consumer.acknowledge(deliveries)
             totals.add(report, failed: outgoing.count)
@@ -78,7 +81,7 @@ package struct StoreWorker {
     private func decode(_ deliveries: [Delivery]) -> (items: [Item], failed: [OutgoingMessage]) {
         var items: [Item] = []
         var outgoing: [OutgoingMessage] = []
-        for delivery in deliveries {
+        for delivery in deliveries where delivery.type != WireType.delete {
             if let foreign = delivery.headers?.pipeline, foreign != context.pipeline.name {
                 let fault = Fault(.permanent, "the record batch belongs to pipeline '\(foreign)'")
                 outgoing.append(failed(delivery, fault))

@@ -6,6 +6,7 @@ import Model
 package enum WireType {
     package static let page = "message.page"
     package static let batch = "record.batch"
+    package static let delete = "message.delete"
 }
 
 /// Publishes until the broker has confirmed: a full queue is waited for, because what is not confirmed must not be

@@ -42,6 +42,11 @@ package struct WorkerContext: Sendable {
         return value
     }
 
+    /// As ``secret(_:)``, for what may be left empty: `nil` then.
+    func optionalSecret(_ reference: SecretReference?) -> String? {
+        reference.flatMap { environment[$0.variable] }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     func brokerAddress() throws -> BrokerAddress {
         try BrokerAddress(try secret(pipeline.broker.url))
     }

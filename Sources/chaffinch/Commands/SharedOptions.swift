@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import PipelineFile
 import Workers
 
 /// Options that several commands take.
@@ -10,11 +11,16 @@ struct ConfigOption: ParsableArguments {
     /// Checks the files for a command that needs them whole, and says what is wrong with them.
     ///
     /// - Throws: ``CommandFailure`` with exit code 78.
-    func check(resolvingSecrets: Bool, runningExamples: Bool = false) throws -> PipelineCheck {
+    func check(
+        resolvingSecrets: Bool,
+        needed: Set<SecretKey> = SecretKey.all,
+        runningExamples: Bool = false
+    ) throws -> PipelineCheck {
         let check = PipelineCheck(
             path: config,
             environment: ProcessInfo.processInfo.environment,
             resolvingSecrets: resolvingSecrets,
+            needed: needed,
             runningExamples: runningExamples
         )
         guard !check.hasErrors else {

@@ -100,9 +100,15 @@ struct TreeBuilder {
             case .setup: [pipeline.broker.url, pipeline.store.url, pipeline.store.setupURL]
             case .store, .deadletter: [pipeline.broker.url, pipeline.store.url]
             case .parse: [pipeline.broker.url]
-            case .fetch: [pipeline.broker.url, pipeline.store.url, pipeline.discord.token]
+            case .fetch: [pipeline.broker.url, fetchStore, pipeline.discord.token]
             }
         return secrets.filter { variable, _ in references.contains { $0?.variable == variable } }
+    }
+
+    /// With a database of its own fetch does not get to know the one of the writers.
+    private var fetchStore: SecretReference {
+        guard let own = pipeline.store.fetchURL, secrets[own.variable] != nil else { return pipeline.store.url }
+        return own
     }
 
     private func commands() throws -> [ChildSpecification] {
@@ -151,7 +157,8 @@ struct TreeBuilder {
     /// name their files.
     private var secretVariables: Set<String> {
         let references = [
-            pipeline.broker.url, pipeline.store.url, pipeline.store.setupURL, pipeline.discord.token,
+            pipeline.broker.url, pipeline.store.url, pipeline.store.setupURL, pipeline.store.fetchURL,
+            pipeline.discord.token,
             pipeline.openai.apiKey, pipeline.console.token,
         ]
         return references.reduce(into: []) { names, reference in

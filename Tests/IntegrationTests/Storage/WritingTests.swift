@@ -252,6 +252,11 @@ struct WritingTests {
             let rows = try await store.rows("SELECT id, outcome FROM messages ORDER BY id").rows
             #expect(rows == [["2", "unmatched"], ["3", "parsed"]])
             #expect(try await store.rows("SELECT * FROM trading_signal").rows.isEmpty)
+            // An edit that does not parse overtakes its original, which does.
+            _ = try await store.write([.sample(4, editedAt: edited)], keeping: .parsed)
+            let original = try await store.write([.sample(4, records: [.signal("ETH")])], keeping: .parsed)
+            #expect(original == WriteReport(written: 0, unchanged: 1, records: 0))
+            #expect(try await store.rows("SELECT outcome FROM messages WHERE id = 4").rows == [["unmatched"]])
         }
     }
 

@@ -35,7 +35,7 @@ import Testing
     @Test func testRunsTheExamplesOfTheShippedRules() async throws {
         let all = try await run(["test"])
         #expect(all.exitCode == 0, "\(all.output)")
-        #expect(all.output.contains("ok   parsers/trading-signals.yaml:"))
+        #expect(all.output.contains("ok   parsers/signals/trading-signals.yaml:"))
         #expect(all.output.contains(" passed, 0 failed"))
         let folder = try TemporaryFolder()
         let rules = try String(contentsOf: TradingDesk.rules, encoding: .utf8)

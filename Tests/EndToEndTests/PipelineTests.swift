@@ -130,12 +130,11 @@ import Testing
         let recording = desk.folder.url.appending(path: "recording.jsonl")
         try await SimulatedDiscord.record(["option-alerts", "--from", data.path], to: recording)
         let discord = try await SimulatedDiscord(recordings: [recording], logs: desk.folder.url)
-        let example = Project.root.appending(path: "examples/option-alerts")
         try desk.write(
             pipeline: TradingDesk.channels(try TradingDesk.channelIDs(in: recording)) + OptionAlerts.records,
             api: discord.api
         )
-        try desk.copyRules(example.appending(path: "parsers/option-alerts.yaml"))
+        try desk.copyRules(Project.root.appending(path: "parsers/option-alerts/option-alerts.yaml"))
         let labels = try OptionAlerts.labels(in: data)
         #expect(labels.count == 5_556)
 

@@ -32,7 +32,7 @@ struct RuleMutationTests {
     func mutations() throws {
         let document = try String(contentsOf: Project.root.appending(path: "docs/rule-language.md"), encoding: .utf8)
         let whole = try String(
-            contentsOf: Project.root.appending(path: "parsers/trading-signals.yaml"),
+            contentsOf: Project.root.appending(path: "parsers/signals/trading-signals.yaml"),
             encoding: .utf8
         )
         let seeds = document.components(separatedBy: "```yaml\n").dropFirst().map {

@@ -12,7 +12,7 @@ struct TestCommand: ParsableCommand {
         discussion: """
             Examples:
               chaffinch test                              all files of the parsers folder
-              chaffinch test parsers/trading-signals.yaml
+              chaffinch test parsers/signals/trading-signals.yaml
 
             Prints one line an example and what differs for a failure. Exits 1 when one fails. Needs no token, broker
             or database.

@@ -25,7 +25,7 @@ enum TradingDesk {
               - entry_price or trading_stops
         """
 
-    static let rules = Project.root.appending(path: "parsers/trading-signals.yaml")
+    static let rules = Project.root.appending(path: "parsers/signals/trading-signals.yaml")
 
     static func channels(_ ids: [String]) -> String {
         "channels:\n"

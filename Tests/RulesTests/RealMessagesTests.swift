@@ -48,24 +48,6 @@ struct RealMessagesTests {
         }
     }
 
-    /// 96 % and no wrong one of what counts; lines marked ambiguous do not. Among what is no signal are exit alerts of the
-    /// option bots, which give an `option_alert`.
-    @Test("signals are read as they are labelled, and what is no signal gives none")
-    func signals() throws {
-        let rules = try Shipped.rules()
-        var tally = SignalTally()
-        for (line, truth) in zip(try sharedLines("signals.jsonl"), try sharedLines("signals_truth.jsonl")) {
-            let truth = try JSONDocument(String(truth)).root
-            if truth["kind"]?.string == "ambiguous" { continue }
-            let text = try #require(try JSONDocument(String(line)).root["text"]?.string)
-            let signals = rules.parse(message(text)).records.filter { $0.type == "trading_signal" }
-            tally.add(text, got: signals, expected: truth["records"])
-        }
-        #expect(tally.wrong == [])
-        #expect(tally.signals == 373)
-        #expect(tally.right >= 358, "\(tally.right) of \(tally.signals)")
-    }
-
     /// Labelled by hand; Fixtures/labels/README.md tells how.
     @Test(
         "feeds are read as they are labelled",
@@ -131,11 +113,15 @@ struct FeedMessages {
             if let text = embed["description"]?.string { writer.key("description"); writer.value(text) }
             if let author = embed["author"]?.string {
                 writer.key("author")
-                writer.object { $0.key("name"); $0.value(author) }
+                writer.object {
+                    $0.key("name"); $0.value(author)
+                }
             }
             if let footer = embed["footer"]?.string {
                 writer.key("footer")
-                writer.object { $0.key("text"); $0.value(footer) }
+                writer.object {
+                    $0.key("text"); $0.value(footer)
+                }
             }
             guard let fields = embed["fields"] else { return }
             writer.key("fields")
@@ -181,4 +167,15 @@ struct FeedMessages {
             "type", "kind", "repository", "actor", "branch", "title_hash", "node", "last_seen", "account", "coin",
             "address", "sender", "recipient",
         ]
+}
+
+func sharedLines(_ name: String) throws -> [Substring] {
+    let folder = try #require(Project.sharedData)
+    return try String(contentsOf: folder.appending(path: name), encoding: .utf8).split(separator: "\n")
+}
+
+/// The lines of a file in this target's `Fixtures`.
+func fixtureLines(_ name: String) throws -> [Substring] {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
+    return try String(contentsOf: folder.appending(path: name), encoding: .utf8).split(separator: "\n")
 }

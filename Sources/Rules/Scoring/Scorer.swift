@@ -23,7 +23,8 @@ package struct ScoredLine: Sendable {
 /// Compares what rules make of messages with the labels of a truth file.
 ///
 /// Compared is as examples of rule files are: a value that was read from the text must be labelled, constants and
-/// defaults need not be. A field or list that no line labels does not count.
+/// defaults need not be. A field or list that no line labels does not count. Where a line expects no record, those of a type
+/// that no line labels do not count either: a file of trading signals says nothing of other feeds.
 package struct Scorer {
     private let rules: RuleSet
     private let labelled: [String: LabelledParts]
@@ -52,7 +53,9 @@ package struct Scorer {
         let decision = rules.decide(line.message)
         var drafts: [RecordDraft] = []
         var type: RecordType?
-        if case .taken(let parser, let taken) = decision { (type, drafts) = (parser.head.record, taken) }
+        if case .taken(let parser, let taken) = decision, counts(parser.head.record, on: line) {
+            (type, drafts) = (parser.head.record, taken)
+        }
         var expected: [String] = []
         var got: [String] = []
         for (number, record) in line.records.enumerated() {
@@ -79,8 +82,15 @@ package struct Scorer {
         )
     }
 
+    private func counts(_ type: RecordType, on line: TruthLine) -> Bool {
+        !line.records.isEmpty || labelled.isEmpty || labelled[type.name] != nil
+    }
+
     private static func told(_ decision: RuleSet.Decision) -> String {
         if case .failed(let parser, let failure) = decision { return "\(parser.head.id): \(failure)" }
+        if case .taken(let parser, _) = decision {
+            return "\(parser.head.id): '\(parser.head.record.name)' is not labelled"
+        }
         return "no rule took it"
     }
 

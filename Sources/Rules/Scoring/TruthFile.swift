@@ -102,7 +102,7 @@ package struct TruthFile {
 
     private func record(_ json: JSONView, named name: String?) throws -> TruthRecord {
         guard json.kind == .object else { throw TruthProblem("an expected record is an object") }
-        let type = try recordType(json["record"]?.string ?? name)
+        let type = try recordType(json["record"]?.string ?? name, of: json)
         var record = TruthRecord(type: type)
         for (key, value) in json.members where !ignored.contains(key) {
             if let field = type.fields.firstIndex(where: { $0.name == key }) {
@@ -122,9 +122,16 @@ package struct TruthFile {
         return record
     }
 
-    private func recordType(_ name: String?) throws -> RecordType {
+    /// The type that a label names; else the only one whose required fields it has, or the only one that has all it says.
+    private func recordType(_ name: String?, of label: JSONView) throws -> RecordType {
         guard let name else {
-            if records.count == 1 { return records[0] }
+            let keys = label.members.map { key, _ in key }.filter { !ignored.contains($0) }
+            let fitting = [
+                records,
+                records.filter { type in type.fields.allSatisfy { !$0.required || keys.contains($0.name) } },
+                records.filter { type in keys.allSatisfy { Self.has($0, in: type) } },
+            ]
+            if let only = fitting.first(where: { $0.count == 1 }) { return only[0] }
             let names = records.map(\.name).joined(separator: ", ")
             throw TruthProblem("name the record type by 'record': it is one of \(names)")
         }
@@ -132,6 +139,11 @@ package struct TruthFile {
             throw TruthProblem("no record type '\(name)' in the pipeline")
         }
         return type
+    }
+
+    private static func has(_ key: String, in type: RecordType) -> Bool {
+        type.fields.contains { $0.name == key } || type.lists.contains { $0.name == key }
+            || ListGroup(key, in: type) != nil
     }
 
     private func element(_ json: JSONView, of list: ListType) throws -> [Int: FieldValue] {

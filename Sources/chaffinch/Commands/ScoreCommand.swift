@@ -140,6 +140,7 @@ private struct ScoreReport {
         if !notCompared.isEmpty {
             Terminal.output("not compared, since no line labels them: \(notCompared.joined(separator: ", "))")
         }
+        showOtherTypes()
         let parsers = Dictionary(grouping: scored.filter { $0.parsed.outcome == .parsed }) { $0.parsed.parser ?? "" }
         for (parser, lines) in parsers.sorted(by: { ($1.value.count, $0.key) < ($0.value.count, $1.key) }) {
             let wrong = lines.count { $0.state == .wrong }
@@ -147,6 +148,13 @@ private struct ScoreReport {
                 "  \(parser): \(lines.count) read" + (wrong == 0 ? "" : ", " + Terminal.styled("\(wrong) wrong", .red))
             )
         }
+    }
+
+    private func showOtherTypes() {
+        let others = scored.filter { !$0.isExpected && $0.state == .right }.flatMap(\.parsed.records).map(\.type)
+        guard !others.isEmpty else { return }
+        let names = Set(others).sorted().joined(separator: ", ")
+        Terminal.output("not counted, since no line labels a record of that type: \(others.count) of \(names)")
     }
 
     private func wrong(expected: Bool) -> String {

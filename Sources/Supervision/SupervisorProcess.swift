@@ -9,13 +9,17 @@ internal import Processes
 /// the children's parent-death signal fires only when the supervisor itself dies. It reaps every child of the
 /// process: nothing else in it may start processes and wait for them.
 package final class SupervisorProcess {
-    private let tree: TreeSpecification
-    private let children: [String: ChildSpecification]
+    var tree: TreeSpecification
     private let signals: Descriptor
-    private let sink: LogSink
-    private let logs: LogReader
+    let sink: LogSink
+    let logs: LogReader
     private let status: StatusServer
-    private var machine: TreeStateMachine
+    var machine: TreeStateMachine
+    let reloader: Reloader?
+    var reloads = ReloadRecord()
+    /// A tree that is being taken over, and the one that would stay were it refused.
+    var pendingTree: TreeSpecification?
+    var treeBefore: TreeSpecification
     private var processes: [ReplicaID: ChildProcess] = [:]
     private var probes = ProbeRunner()
     private var observations: [ReplicaID: ReplicaObservation] = [:]
@@ -26,11 +30,12 @@ package final class SupervisorProcess {
 
     /// ``Signals/prepare()`` must have been called at the start of the process, and the data folder locked.
     ///
+    /// - Parameter source: where the tree's next specification comes from; without one it stays what it is.
     /// - Throws: ``SupervisionError`` for a tree that cannot be run, and when the status socket cannot be opened.
-    package init(_ tree: TreeSpecification) throws {
+    package init(_ tree: TreeSpecification, source: ReloadSource? = nil) throws {
         try tree.validate()
         self.tree = tree
-        children = Dictionary(uniqueKeysWithValues: tree.children.map { ($0.name, $0) })
+        treeBefore = tree
         guard let signals = Signals.open() else { throw SupervisionError.system("cannot read signals") }
         self.signals = signals
         if getpid() != 1, !Reaper.adoptOrphans() {
@@ -38,7 +43,9 @@ package final class SupervisorProcess {
         }
         status = try StatusServer(path: tree.statusSocket)
         sink = LogSink(tree.log)
-        logs = try LogReader(sink: sink)
+        let logs = try LogReader(sink: sink)
+        self.logs = logs
+        reloader = source.map { Reloader($0, logs: logs, at: Clock.monotonic) }
         machine = TreeStateMachine(
             tree.children,
             stopTimeout: tree.stopTimeout,
@@ -82,6 +89,7 @@ package final class SupervisorProcess {
         if killed {
             sink.write(TreeLogLine(level: .warning, message: "processes that children left behind were killed"))
         }
+        reloader?.close()
         status.close()
         logs.close(within: LogReader.afterExit)
         sink.close(within: .milliseconds(500))
@@ -101,6 +109,8 @@ package final class SupervisorProcess {
             return pollfd(fd: control.descriptor!.number, events: control.events(at: before), revents: 0)
         }
         polled += connecting.map(\.entry)
+        polled += reloader?.polled ?? []
+        let firstStatus = polled.count
         polled += status.polled
         let limit = waitLimit(at: before)
         guard poll(&polled, nfds_t(polled.count), limit) >= 0 || errno == EINTR else { return }
@@ -116,7 +126,8 @@ package final class SupervisorProcess {
         for outcome in probes.expire(at: now) { handle(.probed(outcome.id, healthy: outcome.healthy)) }
         checkGroups()
         if let due = machine.nextDeadline, due <= now { handle(.tick) }
-        status.serve(polled.dropFirst(firstProbe + connecting.count), at: now, answer: answer)
+        if machine.treeStop == nil { advanceReload(at: now) }
+        status.serve(polled.dropFirst(firstStatus), at: now, answer: answer)
     }
 
     /// In milliseconds, for `poll`.
@@ -124,8 +135,9 @@ package final class SupervisorProcess {
         // The end of a group whose members have other parents is seen only by looking.
         let groups: Duration? = processes.values.contains(where: \.leaderReaped) ? now + .milliseconds(20) : nil
         let rests = processes.values.compactMap(\.control.restsUntil).filter { $0 > now }.min()
-        let due = [machine.nextDeadline, probes.nextDeadline, status.nextDeadline, groups, rests].compactMap { $0 }
-            .min()
+        let reload = machine.treeStop == nil ? reloader?.nextDeadline : nil
+        let due = [machine.nextDeadline, probes.nextDeadline, status.nextDeadline, groups, rests, reload]
+            .compactMap { $0 }.min()
         return due.map { Int32(clamping: max(0, ($0 - now).millisecondsRoundedUp)) } ?? -1
     }
 
@@ -135,7 +147,8 @@ package final class SupervisorProcess {
             case 0: return reap()
             case Signals.terminate, Signals.interrupt: handle(.stopRequested)
             case Signals.hangUp:
-                sink.write(TreeLogLine(level: .info, message: "SIGHUP: there is nothing to reload"))
+                let message = reloadNow() == nil ? "SIGHUP: there is nothing to reload" : "SIGHUP: reloading"
+                sink.write(TreeLogLine(level: .info, message: message))
             default: break
             }
         }
@@ -177,6 +190,8 @@ package final class SupervisorProcess {
                 leaderEnded(id, status)
             } else if let outcome = probes.ended(pid: pid, status) {
                 handle(.probed(outcome.id, healthy: outcome.healthy))
+            } else {
+                _ = reloader?.ended(pid: pid, status, at: Clock.monotonic)
             }
         }
     }
@@ -203,7 +218,7 @@ package final class SupervisorProcess {
 
     // MARK: Events in, actions out
 
-    private func handle(_ event: TreeEvent) {
+    func handle(_ event: TreeEvent) {
         var actions = machine.handle(event, at: Clock.monotonic)[...]
         while let action = actions.popFirst() {
             guard let answer = perform(action) else { continue }
@@ -219,16 +234,17 @@ package final class SupervisorProcess {
         case .signalGroup(let id, let signal): processes[id]?.signalGroup(signal)
         case .signalLeader(let id, let signal): processes[id]?.signalLeader(signal)
         case .probe(let id):
-            guard let child = children[id.child] else { return nil }
+            guard let child = machine.replica(id)?.specification else { return nil }
             return probes.begin(id, of: child, at: Clock.monotonic).map { .probed($0.id, healthy: $0.healthy) }
         case .log(let line): sink.write(line)
+        case .reloaded(let end): reloaded(end)
         case .end(let code): exitCode = code
         }
         return nil
     }
 
     private func spawn(_ id: ReplicaID) -> TreeEvent? {
-        guard let child = children[id.child] else { return nil }
+        guard let child = machine.replica(id)?.specification else { return nil }
         do {
             let process = try ChildProcess.start(id, child, logs: logs)
             processes[id] = process
@@ -246,6 +262,10 @@ package final class SupervisorProcess {
         switch OperatorRequest(request) {
         case .status: return report().json
         case .restart(let worker): return act(on: worker) { .restartRequested($0) }
+        case .reload:
+            guard machine.treeStop == nil else { return OperatorRequest.refusal("the tree is stopping") }
+            return reloadNow().map { OperatorRequest.promise($0) }
+                ?? OperatorRequest.refusal("this supervisor has no files to reload")
         case .reset(let worker): return act(on: worker) { .resetRequested($0) }
         case .refused(let reason): return OperatorRequest.refusal(reason)
         }
@@ -278,6 +298,7 @@ package final class SupervisorProcess {
             observations: seen,
             pid: getpid(),
             droppedLogLines: sink.dropped,
+            reload: reloader == nil ? nil : reloads,
             now: Clock.monotonic,
             wall: Clock.wall
         )

@@ -47,7 +47,8 @@ struct ChaffinchCommand: ParsableCommand {
             SupervisorCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, ParseCommand.self,
             RulesCommand.self, ScoreCommand.self, SetupCommand.self, DeadCommand.self, ReparseCommand.self,
             ImportCommand.self,
-            StatusCommand.self, RestartCommand.self, ResetCommand.self, SchemaCommand.self, WorkerCommand.self,
+            StatusCommand.self, ReloadCommand.self, RestartCommand.self, ResetCommand.self, SchemaCommand.self,
+            WorkerCommand.self,
         ]
     )
 }

@@ -175,7 +175,7 @@ private func message(_ json: String) throws -> Message { try Message(JSONDocumen
         #expect(ChildMessage(line: message.line) == message)
     }
 
-    @Test(arguments: [SupervisorMessage.drain(deadline: 8000), .reload, .ping])
+    @Test(arguments: [SupervisorMessage.drain(deadline: 8000), .reload(generation: 12), .ping])
     func whatTheSupervisorSays(message: SupervisorMessage) {
         #expect(SupervisorMessage(line: message.line) == message)
     }

@@ -4,6 +4,34 @@ import Foundation
 import Processes
 import Supervision
 
+/// With a file as second argument its tree is taken over when the file changes: a shell stands for the checker, and
+/// waits for a while where a file `slow` lies beside it.
+func reloadSource() -> ReloadSource? {
+    guard CommandLine.arguments.count > 2 else { return nil }
+    let path = CommandLine.arguments[2]
+    let script = #"""
+        content=$(cat "$0")
+        [ ! -e "$0.slow" ] || sleep 1000
+        echo '{"type":"checked"}' >&3
+        read -r line <&3 || exit 0
+        printf '%s\n' "$content" >&3
+        """#
+    return ReloadSource(
+        command: { _ in ["/bin/sh", "-c", script, path] },
+        environment: ["PATH": "/usr/bin:/bin"],
+        watched: WatchedPaths(file: path, folder: nil),
+        read: { report in
+            let tree = try? JSONDecoder().decode(TreeSpecification.self, from: Data(report))
+            return ReloadSource.Finding(
+                tree: tree,
+                problems: tree == nil ? ["next.json:1:1: no tree"] : [],
+                watched: WatchedPaths(file: path, folder: nil)
+            )
+        },
+        withdraw: { _ in }
+    )
+}
+
 Signals.prepare()
 do {
     let tree = try JSONDecoder().decode(
@@ -12,7 +40,7 @@ do {
     )
     let folder = URL(fileURLWithPath: tree.statusSocket).deletingLastPathComponent().path
     let lock = try DataFolderLock.acquire(folder)
-    let code = try SupervisorProcess(tree).run()
+    let code = try SupervisorProcess(tree, source: reloadSource()).run()
     withExtendedLifetime(lock) {}
     exit(code)
 } catch {

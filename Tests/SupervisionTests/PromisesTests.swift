@@ -6,7 +6,7 @@ import Testing
     @Test func everyTestThatThePageNamesExists() throws {
         let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         let page = tests.deletingLastPathComponent().appendingPathComponent("docs/supervision.md")
-        let sources = try ["SupervisionTests", "ModelTests", "PipelineFileTests"].flatMap { folder in
+        let sources = try ["SupervisionTests", "ModelTests", "PipelineFileTests", "EndToEndTests"].flatMap { folder in
             try FileManager.default.contentsOfDirectory(
                 at: tests.appendingPathComponent(folder),
                 includingPropertiesForKeys: nil

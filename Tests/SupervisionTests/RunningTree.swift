@@ -68,31 +68,26 @@ final class RunningTree: Sendable {
 
     /// - Parameters:
     ///   - wrapper: a command to run the supervisor under, such as `unshare`.
+    ///   - reloadable: whether it takes over what ``write(_:generation:)`` writes.
     ///   - reading: whether the log is read from the start.
     init(
         _ children: [ChildSpecification],
         stopTimeout: Duration = .seconds(8),
         in folder: URL? = nil,
         wrapper: [String] = [],
+        reloadable: Bool = false,
         reading: Bool = true
     ) throws {
         let folder = try folder ?? Self.makeFolder()
         self.folder = folder
-        let path = folder.appendingPathComponent("data/control").path
-        let tree = TreeSpecification(
-            name: "test",
-            generation: 3,
-            children: children,
-            stopTimeout: stopTimeout,
-            statusSocket: path,
-            log: LogSettings(format: .json, level: .debug)
-        )
+        let tree = Self.tree(children, stopTimeout: stopTimeout, in: folder)
         let file = folder.appendingPathComponent("tree-\(UUID().uuidString).json")
         try JSONEncoder().encode(tree).write(to: file)
 
         let host = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
             .deletingLastPathComponent().appendingPathComponent("supervision-host").path
-        let command = wrapper + [host, file.path]
+        let command =
+            wrapper + [host, file.path] + (reloadable ? [folder.appendingPathComponent("next.json").path] : [])
         let process = Process()
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())
@@ -113,6 +108,28 @@ final class RunningTree: Sendable {
             if watch.state.withLock({ $0.exitCode == nil }) { kill(pid, SIGKILL) }
         }
         watchdog.start()
+    }
+
+    private static func tree(
+        _ children: [ChildSpecification],
+        generation: Int = 3,
+        stopTimeout: Duration = .seconds(8),
+        in folder: URL
+    ) -> TreeSpecification {
+        TreeSpecification(
+            name: "test",
+            generation: generation,
+            children: children,
+            stopTimeout: stopTimeout,
+            statusSocket: folder.appendingPathComponent("data/control").path,
+            log: LogSettings(format: .json, level: .debug)
+        )
+    }
+
+    /// Writes the tree that is to be taken over, by rename.
+    func write(_ children: [ChildSpecification], generation: Int = 4) throws {
+        let data = try JSONEncoder().encode(Self.tree(children, generation: generation, in: folder))
+        try data.write(to: folder.appendingPathComponent("next.json"), options: .atomic)
     }
 
     /// Begins to read the log, where that was put off.

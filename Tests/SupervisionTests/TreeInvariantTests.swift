@@ -18,8 +18,16 @@ import Testing
         var stopping = false
         var ended: Int32?
         var violations: [String] = []
+        var reloading = false
+        var children: [ChildSpecification] = []
 
         mutating func feed(_ event: TreeEvent) {
+            defer {
+                // A reload leaves children out; what of them lives must not be lost sight of.
+                for id in leaders.union(groups).union(ordered) where machine.replica(id) == nil && ended == nil {
+                    violations.append("\(id) forgotten")
+                }
+            }
             for action in machine.handle(event, at: now) {
                 if ended != nil { violations.append("\(action) after the end") }
                 switch action {
@@ -41,6 +49,7 @@ import Testing
                     if code != 75 && !(ordered.isEmpty && leaders.isEmpty && groups.isEmpty) {
                         violations.append("ended with processes left")
                     }
+                case .reloaded: reloading = false
                 case .send, .probe, .log: break
                 }
             }
@@ -48,7 +57,7 @@ import Testing
 
         mutating func step() {
             let ids = machine.replicas.map(\.id)
-            let id = ids.randomElement(using: &random)!
+            guard let id = ids.randomElement(using: &random) else { return reload() }
             switch Int.random(in: 0..<100, using: &random) {
             case 0..<25:
                 now += .milliseconds(Int.random(in: 0...3000, using: &random))
@@ -59,9 +68,10 @@ import Testing
                 feed(.said(id, .ready))
             case 65..<70: feed(.probed(id, healthy: Bool.random(using: &random)))
             case 70..<88: endLeader(id)
-            case 88..<98: if groups.remove(id) != nil { feed(.groupGone(id)) }
+            case 88..<96: if groups.remove(id) != nil { feed(.groupGone(id)) }
             case 98:
-                switch Int.random(in: 0..<3, using: &random) {
+                switch Int.random(in: 0..<8, using: &random) {
+                case 3...: reload()
                 case 0: feed(.restartRequested(Bool.random(using: &random) ? [id] : ids))
                 case 1: feed(.resetRequested([id]))
                 default: feed(.heldUp)
@@ -69,8 +79,21 @@ import Testing
             case 99 where Int.random(in: 0..<10, using: &random) == 0:
                 stopping = true
                 feed(.stopRequested)
+            case 96..<98: answerReload(id)
             default: feed(.said(id, .extend(milliseconds: 100)))
             }
+        }
+
+        private mutating func reload() {
+            children = TreeInvariantTests.changed(children, &random)
+            reloading = true
+            feed(.reloadRequested(children, stopTimeout: .seconds(8)))
+        }
+
+        private mutating func answerReload(_ id: ReplicaID) {
+            guard let generation = machine.replica(id)?.specification.application?.generation else { return }
+            let ok = Int.random(in: 0..<3, using: &random) > 0
+            feed(.said(id, .generation(rules: Int64(generation), ok: ok, error: nil)))
         }
 
         private mutating func answerSpawn(_ id: ReplicaID) {
@@ -115,6 +138,28 @@ import Testing
         }
     }
 
+    /// Another tree of the same names: some left out, added, scaled, with other commands, generations and policies.
+    fileprivate static func changed(
+        _ children: [ChildSpecification],
+        _ random: inout SplitMix64
+    ) -> [ChildSpecification] {
+        let fresh = randomTree(&random)
+        let known = Dictionary(uniqueKeysWithValues: children.map { ($0.name, $0) })
+        var chosen: [ChildSpecification] = []
+        for var child in fresh where Int.random(in: 0..<6, using: &random) > 0 {
+            if Int.random(in: 0..<4, using: &random) > 0, let same = known[child.name] { child = same }
+            if Int.random(in: 0..<4, using: &random) == 0 { child.command = ["y"] }
+            child.application = .init(
+                generation: Int.random(in: 1..<4, using: &random),
+                fingerprint: Bool.random(using: &random) ? "s" : "t"
+            )
+            let names = Set(chosen.map(\.name))
+            child.dependsOn = child.dependsOn.filter { names.contains($0.key) }
+            chosen.append(child)
+        }
+        return chosen
+    }
+
     @Test(arguments: 0..<400)
     func holdsWhateverComes(seed: Int) {
         var random = SplitMix64(seed: UInt64(seed))
@@ -123,6 +168,7 @@ import Testing
             machine: TreeStateMachine(children, stopTimeout: .seconds(8), seed: UInt64(seed)),
             random: random
         )
+        world.children = children
         world.feed(.begin)
         for _ in 0..<600 where world.ended == nil { world.step() }
         // However it went, a stop ends the tree within its budget once time passes.

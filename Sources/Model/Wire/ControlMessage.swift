@@ -109,7 +109,8 @@ package enum ChildMessage: Sendable, Equatable {
 package enum SupervisorMessage: Sendable, Equatable {
     /// Finish what is in hand and leave within so many milliseconds from now.
     case drain(deadline: Int64)
-    case reload
+    /// Take over this generation of the configuration, and answer with `generation`.
+    case reload(generation: Int64)
     case ping
 
     /// One line, without its newline.
@@ -122,7 +123,10 @@ package enum SupervisorMessage: Sendable, Equatable {
                 writer.value("drain")
                 writer.key("deadline")
                 writer.value(deadline)
-            case .reload: writer.value("reload")
+            case .reload(let generation):
+                writer.value("reload")
+                writer.key("generation")
+                writer.value(generation)
             case .ping: writer.value("ping")
             }
         }
@@ -134,7 +138,7 @@ package enum SupervisorMessage: Sendable, Equatable {
         guard let document = try? JSONDocument(line), let type = document.root["type"]?.string else { return nil }
         switch type {
         case "drain": self = .drain(deadline: max(0, document.root["deadline"]?.integer ?? 0))
-        case "reload": self = .reload
+        case "reload": self = .reload(generation: document.root["generation"]?.integer ?? 0)
         case "ping": self = .ping
         default: return nil
         }

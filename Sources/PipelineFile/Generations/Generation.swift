@@ -1,3 +1,5 @@
+import Model
+
 /// What was accepted at one time, whole: the pipeline and the rule files as they were. Children load nothing else, so
 /// replicas are identical, and one that starts while a file on disk is broken still gets what was accepted.
 package struct Generation: Sendable, Equatable {
@@ -8,4 +10,6 @@ package struct Generation: Sendable, Equatable {
     package var pipeline: Pipeline
     /// By name, which is the path as diagnostics show it.
     package var rules: [SourceFile]
+    /// The version of Chaffinch that found them good.
+    package var checkedBy: String = Chaffinch.version
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Model
 
 /// The generations under `<data>/generations/`: each a folder named by its number, with `pipeline.json` and the rule
 /// files under `parsers/`. Folders have mode 0700 and files 0600.
@@ -16,11 +17,12 @@ package struct GenerationStore: Sendable {
     ///
     /// - Throws: ``FileProblem``.
     package func latest() throws -> Generation? {
-        try numbers().last.map(load)
+        try numbers().last.map { try load($0) }
     }
 
+    /// - Parameter readingRules: without, ``Generation/rules`` is empty, for whoever has no use for them.
     /// - Throws: ``FileProblem`` when there is no such generation or its files are damaged.
-    package func load(_ number: Int) throws -> Generation {
+    package func load(_ number: Int, readingRules: Bool = true) throws -> Generation {
         let folder = folder(of: number)
         let json = try TextFile.read(folder + "/pipeline.json")
         let pipeline: Pipeline
@@ -29,12 +31,14 @@ package struct GenerationStore: Sendable {
         } catch {
             throw FileProblem(folder + "/pipeline.json", "not a pipeline that this version wrote")
         }
+        guard readingRules else { return Generation(number: number, folder: folder, pipeline: pipeline, rules: []) }
         let shownAs = pipeline.parsersShownAs ?? "parsers"
         let rules = try RuleFolder.readIfPresent(folder + "/parsers", shownAs: shownAs)
         if let damaged = rules.first(where: { $0.problem != nil }) {
             throw FileProblem(folder, "\(damaged.name): \(damaged.problem ?? "")")
         }
-        return Generation(number: number, folder: folder, pipeline: pipeline, rules: rules)
+        let checkedBy = (try? TextFile.read(folder + "/checked-by")) ?? ""
+        return Generation(number: number, folder: folder, pipeline: pipeline, rules: rules, checkedBy: checkedBy)
     }
 
     /// Writes a new generation, unless it would equal the latest: then that one is returned and nothing is written.
@@ -49,10 +53,11 @@ package struct GenerationStore: Sendable {
         try makePrivateFolder(root)
         try clearLeftovers()
         // A damaged latest generation is no reason to refuse a sound new one.
-        if let latest = try? latest(), latest.pipeline == pipeline, latest.rules == rules { return (latest, false) }
+        let latest = try? latest()
+        if let latest, latest.pipeline == pipeline, latest.rules == rules { return (latest, false) }
         let number = (try numbers().last ?? 0) + 1
         let temporary = "\(root)/.new-\(number)"
-        try write(pipeline, rules, into: temporary)
+        try write(pipeline, rules, into: temporary, sharing: latest)
         let folder = folder(of: number)
         guard rename(temporary, folder) == 0 else { throw FileProblem(folder, errno: errno) }
         try synchronize(root)
@@ -61,14 +66,26 @@ package struct GenerationStore: Sendable {
 
     /// Removes the oldest generations, down to `count`; never the newest.
     ///
+    /// - Parameter inUse: generations that somebody works by; they stay.
     /// - Throws: ``FileProblem``.
-    package func prune(keeping count: Int = 5) throws {
-        for number in try numbers().dropLast(max(count, 1)) {
-            // A folder that is half removed must not look like a generation.
-            let doomed = "\(root)/.old-\(number)"
-            guard rename(folder(of: number), doomed) == 0 else { throw FileProblem(folder(of: number), errno: errno) }
-        }
+    package func prune(keeping count: Int = 5, inUse: Set<Int> = []) throws {
+        for number in try numbers().dropLast(max(count, 1)) where !inUse.contains(number) { try unmake(number) }
         try clearLeftovers()
+    }
+
+    /// Removes a generation that nobody works by or ever did, so that the one before is the latest again.
+    ///
+    /// - Throws: ``FileProblem``.
+    package func withdraw(_ number: Int) throws {
+        try unmake(number)
+        try synchronize(root)
+        try clearLeftovers()
+    }
+
+    /// A folder that is half removed must not look like a generation.
+    private func unmake(_ number: Int) throws {
+        let doomed = "\(root)/.old-\(number)"
+        guard rename(folder(of: number), doomed) == 0 else { throw FileProblem(folder(of: number), errno: errno) }
     }
 
     // MARK: Files
@@ -91,16 +108,33 @@ package struct GenerationStore: Sendable {
         }
     }
 
-    private func write(_ pipeline: Pipeline, _ rules: [SourceFile], into folder: String) throws {
+    /// - Parameter known: a generation whose files are on disk already: those that are the same are linked, not
+    ///   written, since no generation ever changes.
+    private func write(
+        _ pipeline: Pipeline,
+        _ rules: [SourceFile],
+        into folder: String,
+        sharing known: Generation?
+    ) throws {
+        let knownTexts = Dictionary(
+            (known?.rules ?? []).map { ($0.name, $0.text) },
+            uniquingKeysWith: { first, _ in first }
+        )
         try makePrivateFolder(folder)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try writePrivateFile("\(folder)/pipeline.json", encoder.encode(pipeline))
+        try writePrivateFile("\(folder)/checked-by", Data(Chaffinch.version.utf8))
         var folders: Set<String> = [folder]
         for rule in rules {
             let path = "\(folder)/parsers/\(try Self.relativePath(of: rule, pipeline))"
             let parent = String(path.prefix(upTo: path.lastIndex(of: "/")!))
             folders.formUnion(try makePrivateFolders(parent, below: folder))
+            if let known, knownTexts[rule.name] == rule.text,
+                link("\(known.folder)/parsers/\(try Self.relativePath(of: rule, known.pipeline))", path) == 0
+            {
+                continue
+            }
             try writePrivateFile(path, Data(rule.text.utf8))
         }
         try folders.forEach(synchronize)

@@ -5,6 +5,8 @@ internal import PipelineFile
 struct ConflictFinder {
     /// The rules to compare, in the order of their files.
     let parsers: [RuleParser]
+    /// Places of those that are known not to be in each other's way.
+    var settled: Set<Int> = []
 
     struct Conflict {
         /// Places in ``parsers``; `later` is the one at fault.
@@ -29,12 +31,12 @@ struct ConflictFinder {
 
     private func conflicts(among group: [Int]) -> [Conflict] {
         // A thousand files have a million pairs: the literal search leaves the few that could share a text.
-        let readers = Dictionary(grouping: group) { parsers[$0].head.normalization }
-            .map {
-                (normalizer: Normalizer($0.key), places: $0.value, index: CandidateIndex($0.value.map { parsers[$0] }))
-            }
+        let new = group.filter { !settled.contains($0) }
+        guard !new.isEmpty else { return [] }
+        let (all, unsettled) = (readers(of: group), readers(of: new))
         var found: [Pair: Conflict] = [:]
         for owner in group {
+            let readers = settled.contains(owner) ? unsettled : all
             for example in parsers[owner].head.examples {
                 guard case .records = example.expectation else { continue }
                 for reader in readers {
@@ -56,6 +58,14 @@ struct ConflictFinder {
             }
         }
         return Array(found.values)
+    }
+
+    private typealias Reader = (normalizer: Normalizer, places: [Int], index: CandidateIndex)
+
+    private func readers(of places: [Int]) -> [Reader] {
+        Dictionary(grouping: places) { parsers[$0].head.normalization }.map {
+            (normalizer: Normalizer($0.key), places: $0.value, index: CandidateIndex($0.value.map { parsers[$0] }))
+        }
     }
 
     private func takes(_ other: Int, _ example: RuleExample, _ text: NormalizedText, of owner: Int) -> Bool {

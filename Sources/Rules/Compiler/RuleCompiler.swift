@@ -32,11 +32,17 @@ package enum RuleCompiler {
     ///   - channels: what `channels:` of a file may name. When empty, names are not checked.
     ///   - runningExamples: also runs every file's examples, looks for conflicts between files, and tries each pattern
     ///     on long lines. A worker that loads an accepted generation spares itself that.
+    ///   - passed: texts that have passed all this before, side by side and with these record types and channels, by
+    ///     the names of their files. Only what is new among them is tried.
+    ///   - known: a rule set whose parsers serve again where nothing changed. They are shared: once the new set is
+    ///     used, the old one must not be.
     package static func compile(
         _ files: [SourceFile],
         records: [RecordType],
         channels: [ChannelName],
-        runningExamples: Bool
+        runningExamples: Bool,
+        passed: [String: String] = [:],
+        reusing known: RuleSet? = nil
     ) -> RuleCompilation {
         var diagnostics = Diagnostics()
         let recordChecks = bindChecks(of: records, &diagnostics)
@@ -49,7 +55,12 @@ package enum RuleCompiler {
             )
         }
         let limits = MatchLimits()
+        let context = RuleContext(records: records, channels: channels)
+        let reusable = known.map { $0.context == context ? $0.byFile : [:] } ?? [:]
         var loaded = files.map { file in
+            if let parser = reusable[file.name], parser.version == ContentHash.of(file.text), file.problem == nil {
+                return LoadedRule(file: file.name, result: .parser(parser), diagnostics: Diagnostics())
+            }
             var reader = RuleFileReader(
                 file: file,
                 records: records,
@@ -63,13 +74,17 @@ package enum RuleCompiler {
         reportDuplicates(&loaded)
         var examples: [ExampleResult] = []
         if runningExamples {
-            for index in loaded.indices { examples += loaded[index].runExamples() }
-            for index in loaded.indices { loaded[index].probe() }
-            reportConflicts(&loaded)
+            let settled = Set(files.indices.filter { passed[files[$0].name] == files[$0].text })
+            let new = loaded.indices.filter { !settled.contains($0) }
+            for index in new { examples += loaded[index].runExamples() }
+            for index in new { loaded[index].probe() }
+            if !new.isEmpty { reportConflicts(&loaded, settled: settled) }
         }
         for rule in loaded { diagnostics.append(rule.diagnostics) }
+        let rules = RuleSet(loaded.compactMap(\.goodParser), others: loaded.compactMap(\.headSummary))
+        rules.context = context
         return RuleCompilation(
-            rules: RuleSet(loaded.compactMap(\.goodParser), others: loaded.compactMap(\.headSummary)),
+            rules: rules,
             diagnostics: diagnostics,
             files: loaded.map { RuleFileResult(name: $0.file, parserID: $0.id, isGood: $0.isGood) },
             examples: examples
@@ -136,9 +151,12 @@ package enum RuleCompiler {
         }
     }
 
-    private static func reportConflicts(_ rules: inout [LoadedRule]) {
+    private static func reportConflicts(_ rules: inout [LoadedRule], settled: Set<Int>) {
         let candidates = rules.indices.filter { rules[$0].goodParser?.head.status == .live }
-        let finder = ConflictFinder(parsers: candidates.compactMap { rules[$0].goodParser })
+        let finder = ConflictFinder(
+            parsers: candidates.compactMap { rules[$0].goodParser },
+            settled: Set(candidates.indices.filter { settled.contains(candidates[$0]) })
+        )
         for conflict in finder.conflicts() {
             let (first, second) = (finder.parsers[conflict.earlier], finder.parsers[conflict.later])
             // A rule that lost to an earlier one is out, and is in nobody's way any more.

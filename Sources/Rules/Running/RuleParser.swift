@@ -15,8 +15,8 @@ final class RuleParser {
     private let cover: Pattern?
     /// The file's own, then the record type's.
     private let checks: [Expression]
-    /// Which of its rule set's texts it reads.
-    var textSlot = 0
+    /// Which of a message's texts it reads: one for each input and normalisation.
+    let textSlot: Int
 
     init(
         head: RuleHead,
@@ -38,6 +38,9 @@ final class RuleParser {
         self.split = split
         self.cover = cover
         checks = head.checks + recordChecks
+        textSlot =
+            RuleInput.allCases.firstIndex(of: head.input)! * Normalization.all.count
+            + Normalization.all.firstIndex(of: head.normalization)!
         gate = head.gate ?? extractor.requiredLiterals.map { LiteralGate($0) }
     }
 

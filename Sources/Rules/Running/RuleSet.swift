@@ -29,9 +29,14 @@ package final class RuleSet {
     /// One message in so many is timed.
     private static let timedShare = 64
 
+    /// What its parsers were compiled for.
+    var context: RuleContext?
     private let normalizers: [Normalizer]
     /// The texts of the message at hand, one for each input and normalisation, made when first needed.
     private var texts: [NormalizedText?]
+    private let usedSlots: [Int]
+    /// By the names of their files.
+    let byFile: [String: RuleParser]
     private var embeds = LazyEmbeds()
 
     init(_ parsers: [RuleParser], others: [ParserSummary] = []) {
@@ -41,14 +46,10 @@ package final class RuleSet {
         liveCount = live.count
         meters = ordered.map { ParserMeter($0.head) }
         self.parsers = (parsers.map(\.summary) + others).sorted { $0.file < $1.file }
-        let steps = Set(parsers.map(\.head.normalization)).sorted { $0.rawValue < $1.rawValue }
-        normalizers = steps.map { Normalizer($0) }
-        for parser in parsers {
-            let input = RuleInput.allCases.firstIndex(of: parser.head.input)!
-            let normalizer = steps.firstIndex(of: parser.head.normalization)!
-            parser.textSlot = input * steps.count + normalizer
-        }
-        texts = Array(repeating: nil, count: RuleInput.allCases.count * steps.count)
+        normalizers = Normalization.all.map { Normalizer($0) }
+        texts = Array(repeating: nil, count: RuleInput.allCases.count * normalizers.count)
+        usedSlots = Set(parsers.map(\.textSlot)).sorted()
+        byFile = Dictionary(parsers.map { ($0.file, $0) }, uniquingKeysWith: { first, _ in first })
         index = CandidateIndex(ordered)
     }
 
@@ -106,7 +107,7 @@ package final class RuleSet {
             oversized += 1
             return .unmatched
         }
-        for index in texts.indices { texts[index] = nil }
+        for slot in usedSlots { texts[slot] = nil }
         embeds = LazyEmbeds()
         let candidates = index.candidates(in: message.channelID, text: { text($0, of: message) })
         let decision = decide(message, candidates)

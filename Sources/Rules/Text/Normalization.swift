@@ -19,6 +19,9 @@ package struct Normalization: OptionSet, Sendable, Hashable {
     /// What a rule file without `normalize:` gets.
     package static let standard: Normalization = [.nfkc, .stripMarkdown, .stripEmoji]
 
+    /// Every combination of the steps.
+    static let all: [Normalization] = (0..<8).map { Normalization(rawValue: $0) }
+
     package static let names: [(name: String, step: Normalization)] = [
         ("nfkc", .nfkc), ("strip_markdown", .stripMarkdown), ("strip_emoji", .stripEmoji),
     ]

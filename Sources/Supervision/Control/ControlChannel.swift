@@ -26,13 +26,7 @@ struct ControlChannel {
 
     /// A connected pair: ours, and the end that becomes the child's descriptor 3.
     static func pair() throws -> (ControlChannel, child: Descriptor) {
-        var ends: [Int32] = [-1, -1]
-        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
-            throw SupervisionError.system("no control socket")
-        }
-        let ours = Descriptor(ends[0])
-        let child = Descriptor(ends[1])
-        ours.setNonBlocking()
+        let (ours, child) = try UnixSocket.pair()
         return (ControlChannel(descriptor: ours), child)
     }
 

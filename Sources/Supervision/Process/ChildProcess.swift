@@ -38,6 +38,9 @@ struct ChildProcess {
             let error = try Descriptor.pipe()
             var environment = child.environment
             environment[ControlProtocol.environmentVariable] = "\(ControlProtocol.descriptor)"
+            if let application = child.application {
+                environment[ChildSpecification.Application.environmentVariable] = "\(application.generation)"
+            }
             let process = try Spawner.spawn(
                 SpawnRequest(
                     command: child.command,

@@ -75,6 +75,21 @@ package struct ChildSpecification: Sendable, Equatable, Codable {
         package var longestSilence: Duration { every * missed }
     }
 
+    /// The accepted configuration that a child works by, as far as the supervisor knows of it.
+    package struct Application: Sendable, Equatable, Codable {
+        /// Told to the process in ``environmentVariable`` when it starts, and by `reload` while it runs.
+        package var generation: Int
+        /// Of what a job does: one that changes makes it run again.
+        package var fingerprint: String
+
+        package static let environmentVariable = "CHAFFINCH_GENERATION"
+
+        package init(generation: Int, fingerprint: String = "") {
+            self.generation = generation
+            self.fingerprint = fingerprint
+        }
+    }
+
     package var name: String
     package var replicas: Int
     /// The program and its arguments. A program without a slash is looked up along the `PATH` in `environment`.
@@ -113,6 +128,8 @@ package struct ChildSpecification: Sendable, Equatable, Codable {
     /// Bytes of private writable memory.
     package var memory: Int?
     package var oomScoreAdj: Int?
+    /// The configuration it loads by itself; `nil` for a child that has none.
+    package var application: Application?
 
     /// - Parameters:
     ///   - restart: by default `transient` for jobs and `permanent` for all others.
@@ -141,7 +158,8 @@ package struct ChildSpecification: Sendable, Equatable, Codable {
         parentDeathSignal: Int32? = nil,
         nofile: Int? = nil,
         memory: Int? = nil,
-        oomScoreAdj: Int? = nil
+        oomScoreAdj: Int? = nil,
+        application: Application? = nil
     ) {
         self.name = name
         self.replicas = replicas
@@ -167,5 +185,6 @@ package struct ChildSpecification: Sendable, Equatable, Codable {
         self.nofile = nofile
         self.memory = memory
         self.oomScoreAdj = oomScoreAdj
+        self.application = application
     }
 }

@@ -1,11 +1,12 @@
 internal import Model
 
-/// A line on the supervisor's local socket: `{"type":"status"}`, or `restart` and `reset` with a `worker`, which names
-/// a child or one replica of it (`parse`, `parse/2`).
+/// A line on the supervisor's local socket: `{"type":"status"}`, `{"type":"reload"}`, or `restart` and `reset` with a
+/// `worker`, which names a child or one replica of it (`parse`, `parse/2`).
 enum OperatorRequest: Equatable {
     case status
     case restart(String)
     case reset(String)
+    case reload
     /// Not understood, and why.
     case refused(String)
 
@@ -17,11 +18,24 @@ enum OperatorRequest: Equatable {
         let worker = document.root["worker"]?.string
         switch (type, worker) {
         case ("status", _): self = .status
+        case ("reload", _): self = .reload
         case ("restart", let worker?): self = .restart(worker)
         case ("reset", let worker?): self = .reset(worker)
         case ("restart", nil), ("reset", nil): self = .refused("'\(type)' needs a 'worker'")
         default: self = .refused("unknown request '\(type)'")
         }
+    }
+
+    /// A reload is under way; the status counts up to `number` once it is over.
+    static func promise(_ number: Int) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key("ok")
+            writer.value(true)
+            writer.key("reload")
+            writer.value(number)
+        }
+        return writer.bytes
     }
 
     static func refusal(_ reason: String) -> [UInt8] {

@@ -11,13 +11,15 @@ struct ReplicaObservation: Sendable {
 }
 
 /// The answer to `{"type":"status"}`, as SUPERVISION.md's contract has it; `stats`, `log`, `progress`,
-/// `control_errors` and the tree's `degraded`, `pid` and `log_lines_dropped` are additions.
+/// `control_errors` and the tree's `degraded`, `pid`, `log_lines_dropped` and `reload` are additions.
 struct StatusReport {
     var specification: TreeSpecification
     var machine: TreeStateMachine
     var observations: [ReplicaID: ReplicaObservation]
     var pid: Int32
     var droppedLogLines: Int
+    /// `nil` where nothing is reloaded.
+    var reload: ReloadRecord?
     /// By the monotonic clock and by the wall's.
     var now: Duration
     var wall: Timestamp
@@ -35,6 +37,7 @@ struct StatusReport {
             writer.value(pid)
             writer.key("log_lines_dropped")
             writer.value(droppedLogLines)
+            if let reload { reload.write(to: &writer) }
             writer.key("workers")
             writer.array { writer in
                 for replica in machine.replicas { worker(replica, &writer) }

@@ -46,6 +46,17 @@ enum UnixSocket {
         return descriptor
     }
 
+    /// Two connected ends that no child inherits by itself; ours does not block.
+    static func pair() throws -> (ours: Descriptor, theirs: Descriptor) {
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw SupervisionError.system("no local socket")
+        }
+        let (ours, theirs) = (Descriptor(ends[0]), Descriptor(ends[1]))
+        ours.setNonBlocking()
+        return (ours, theirs)
+    }
+
     private static func open(nonBlocking: Bool) throws -> Descriptor {
         let flags = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | (nonBlocking ? SOCK_NONBLOCK.rawValue : 0)
         let number = socket(AF_UNIX, Int32(flags), 0)

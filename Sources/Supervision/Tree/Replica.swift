@@ -33,6 +33,10 @@ struct Replica: Sendable {
             case knockOn
             /// Somebody asked for a new one.
             case restart
+            /// A reload replaces it.
+            case replace
+            /// A reload leaves it out.
+            case removed
         }
 
         var purpose: Purpose
@@ -56,9 +60,26 @@ struct Replica: Sendable {
         var failuresInARow = 0
     }
 
+    /// A new specification on its way into the process.
+    enum Change: Sendable, Equatable {
+        /// It was told of a new generation, and its answer is due.
+        case reloading(until: Duration)
+        /// A new process is to become ready.
+        case replacing
+    }
+
     let id: ReplicaID
     /// The child's position in the tree.
-    let position: Int
+    var position: Int
+    /// What its process was started from, or its next one will be. A reload brings it to that of the tree.
+    var specification: ChildSpecification
+    var change: Change?
+    /// What to go back to should ``change`` fail; `nil` when there is nothing.
+    var previous: ChildSpecification?
+    /// It cannot take over a new generation as it runs.
+    var mustBeReplaced = false
+    /// A reload left it out: it ends, and is forgotten then.
+    var isLeaving = false
     var phase: Phase = .waiting
     var pid: Int32?
     var stop: Stop?
@@ -98,6 +119,7 @@ struct Replica: Sendable {
     init(id: ReplicaID, position: Int, of child: ChildSpecification) {
         self.id = id
         self.position = position
+        specification = child
         backoff = child.backoff
         breaker = child.breaker.map { Breaker($0) }
     }
@@ -121,7 +143,8 @@ struct Replica: Sendable {
         switch phase {
         case .backoff(let until), .open(let until): until
         case .running:
-            [isReady ? nil : startDeadline, readyByAgeAt, probing.nextAt, silentAt, stableAt].compactMap { $0 }.min()
+            [isReady ? nil : startDeadline, readyByAgeAt, probing.nextAt, silentAt, stableAt, answerDueAt]
+                .compactMap { $0 }.min()
         case .stopping:
             stop.flatMap { stop in
                 [stop.terminateAt, stop.killed ? nil : stop.killAt].compactMap { $0 }.min()
@@ -130,8 +153,15 @@ struct Replica: Sendable {
         }
     }
 
+    var answerDueAt: Duration? {
+        if case .reloading(let until) = change { until } else { nil }
+    }
+
     /// Forgets what belongs to one process.
     mutating func forgetProcess() {
+        // What it was told went with it; its successor has to show that the new specification works.
+        if answerDueAt != nil { change = .replacing }
+        mustBeReplaced = false
         pid = nil
         stop = nil
         isReady = false

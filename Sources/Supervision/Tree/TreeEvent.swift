@@ -71,6 +71,8 @@ enum TreeEvent: Sendable {
     case restartRequested([ReplicaID])
     /// An operator wants the failures of these forgotten.
     case resetRequested([ReplicaID])
+    /// A checked tree is to take the place of the one that runs.
+    case reloadRequested([ChildSpecification], stopTimeout: Duration)
     /// SIGTERM or SIGINT; the second one means now.
     case stopRequested
 }
@@ -85,8 +87,18 @@ enum TreeAction: Sendable, Equatable {
     /// Answered by `probed`.
     case probe(ReplicaID)
     case log(TreeLogLine)
+    /// The last reload that was requested is over.
+    case reloaded(ReloadEnd)
     /// Nothing of the tree lives any more, or it never will be gone: leave with this code.
     case end(Int32)
+}
+
+/// How a reload ended.
+struct ReloadEnd: Sendable, Equatable {
+    /// The job that could not be done, and so kept the tree as it was.
+    var refusedBy: ReplicaID?
+    /// What did not become as it was asked for.
+    var problems: [String] = []
 }
 
 /// Something an operator may want to know.

@@ -8,6 +8,7 @@ extension TreeStateMachine {
         var fields = exitFields(index)
         fields["open_for"] = .text((until - now).brief)
         log(.error, "failed too often: its breaker is open", index, fields)
+        if preparationFailed(index, now) { return }
         let code = replicas[index].lastExit?.code ?? 1
         replicas[index].forgetProcess()
         replicas[index].phase = .open(until: until)

@@ -34,7 +34,7 @@ extension TreeStateMachine {
             switch replicas[index].stop?.purpose {
             case .startTimeout: "start timed out (\(status))"
             case .liveness: "heartbeats stopped (\(status))"
-            case .tree, .knockOn, .restart, nil: status.description
+            case .tree, .knockOn, .restart, .replace, .removed, nil: status.description
             }
         replicas[index].lastExit = Replica.LastExit(code: status.code, signal: status.signal, reason: reason)
     }
@@ -52,12 +52,15 @@ extension TreeStateMachine {
         log(.info, "stopped", index, exitFields(index))
         if treeStop != nil {
             finish(index, success: true)
+        } else if replicas[index].isLeaving {
+            left(index)
         } else {
             switch purpose {
             case .tree: finish(index, success: true)
-            case .startTimeout, .liveness: restartOrRest(index, succeeded: false, now)
+            case .startTimeout, .liveness:
+                if !wentBack(index) { restartOrRest(index, succeeded: false, now) }
             case .knockOn: afterKnockOn(index)
-            case .restart: returnAtOnce(index)
+            case .restart, .replace, .removed: returnAtOnce(index)
             }
         }
     }
@@ -70,7 +73,9 @@ extension TreeStateMachine {
             log(.info, "ended", index, exitFields(index))
             return finish(index, success: succeeded)
         }
+        if replicas[index].isLeaving { return left(index) }
         if replicas[index].restartOnceCleared { return returnAtOnce(index) }
+        if !(succeeded && child.restart != .permanent), wentBack(index) { return }
         if let exit, exit.signal == nil, !succeeded, child.noRestartExit.contains(exit.code) {
             log(
                 .error,
@@ -144,11 +149,14 @@ extension TreeStateMachine {
 
     mutating func finish(_ index: Int, success: Bool) {
         replicas[index].forgetProcess()
+        replicas[index].change = nil
+        replicas[index].previous = nil
         replicas[index].phase = .ended(success: success)
         endIfAllEnded()
     }
 
     private mutating func fail(_ index: Int, _ now: Duration) {
+        if preparationFailed(index, now) { return }
         let code = replicas[index].lastExit?.code ?? 1
         finish(index, success: false)
         endTreeIfCritical(index, code: code, now)
@@ -163,9 +171,9 @@ extension TreeStateMachine {
     }
 
     /// A tree in which nothing lives and nothing will ever start has done its work.
-    private mutating func endIfAllEnded() {
-        guard treeStop == nil, replicas.allSatisfy(\.hasEnded) else { return }
-        guard !replicas.contains(where: { $0.hasFailed && specification(of: $0).critical }) else { return }
+    mutating func endIfAllEnded() {
+        guard treeStop == nil, reload == nil, replicas.allSatisfy(\.hasEnded) else { return }
+        guard !replicas.contains(where: { $0.hasFailed && $0.specification.critical }) else { return }
         let failed = replicas.filter(\.hasFailed).map(\.id.description)
         if failed.isEmpty {
             log(.info, "every child is done")
@@ -174,8 +182,6 @@ extension TreeStateMachine {
         }
         end(failed.isEmpty ? 0 : 1)
     }
-
-    private func specification(of replica: Replica) -> ChildSpecification { children[replica.position] }
 
     func exitFields(_ index: Int) -> [String: LogField] {
         guard let exit = replicas[index].lastExit else { return [:] }

@@ -4,7 +4,7 @@ internal import Model
 extension TreeStateMachine {
     /// A new process, as soon as the one that may live is gone with all its group.
     mutating func restartRequested(_ index: Int, _ now: Duration) {
-        guard treeStop == nil else { return }
+        guard treeStop == nil, !replicas[index].isLeaving else { return }
         switch replicas[index].phase {
         case .running:
             log(.info, "is restarted as asked", index)
@@ -12,7 +12,9 @@ extension TreeStateMachine {
             if specification(index).propagate { knockOn(from: replicas[index].position, now) }
         case .stopping:
             // The stop under way goes on; what follows it is a start without waiting.
-            if replicas[index].stop?.purpose != .knockOn { replicas[index].stop?.purpose = .restart }
+            if replicas[index].stop?.purpose != .knockOn && !replicas[index].isLeaving {
+                replicas[index].stop?.purpose = .restart
+            }
         case .clearing: replicas[index].restartOnceCleared = true
         case .open: admitProbeStart(index, early: true, now)
         case .backoff, .ended: startAnew(index, now)
@@ -39,7 +41,7 @@ extension TreeStateMachine {
         replicas[index].phase = .waiting
     }
 
-    private mutating func startAnew(_ index: Int, _ now: Duration) {
+    mutating func startAnew(_ index: Int, _ now: Duration) {
         log(.info, "is started as asked", index)
         // A last failure that ended it for good may have opened it.
         _ = replicas[index].breaker?.admit(at: now, early: true)

@@ -25,10 +25,11 @@ extension TreeStateMachine {
             return false
         }
         if replicas[index].passedGate { return true }
-        return graph.dependencies[replicas[index].position].allSatisfy { dependency in
-            let condition = child.dependsOn[children[dependency].name] ?? .ready
-            return replicas(of: dependency).allSatisfy { $0.satisfies(condition) }
-        }
+        return dependenciesHaveTakenOver(replicas[index].position)
+            && graph.dependencies[replicas[index].position].allSatisfy { dependency in
+                let condition = child.dependsOn[children[dependency].name] ?? .ready
+                return replicas(of: dependency).allSatisfy { $0.isLeaving || $0.satisfies(condition) }
+            }
     }
 
     mutating func started(_ index: Int, pid: Int32, _ now: Duration) {
@@ -82,6 +83,7 @@ extension TreeStateMachine {
         case .stats(let counters): replicas[index].stats = counters
         case .generation(let rules, let ok, let error):
             if ok { replicas[index].rulesGeneration = rules }
+            answered(index, generation: rules, ok: ok, now)
             if let error {
                 log(.warning, "refused a generation", index, ["rules": .integer(rules), "error": .text(error)])
             }
@@ -93,6 +95,9 @@ extension TreeStateMachine {
         case .running:
             replicas[index].startDeadline = replicas[index].startDeadline.map { max($0, now + time) }
             replicas[index].silentAt = replicas[index].silentAt.map { max($0, now + time) }
+            if let due = replicas[index].answerDueAt {
+                replicas[index].change = .reloading(until: max(due, now + time))
+            }
         case .stopping:
             // Within what the stop may take as a whole.
             guard let stop = replicas[index].stop, let due = stop.terminateAt else { return }
@@ -134,6 +139,7 @@ extension TreeStateMachine {
             beginStop(index, .startTimeout, now)
         }
         if let due = replicas[index].stableAt, due <= now { wasStable(index) }
+        if let due = replicas[index].answerDueAt, due <= now { gaveNoAnswer(index) }
         if let due = replicas[index].silentAt, due <= now, replicas[index].phase == .running { endSilent(index, now) }
     }
 
@@ -146,6 +152,7 @@ extension TreeStateMachine {
         replicas[index].readyByAgeAt = nil
         replicas[index].stableAt = specification(index).breaker.map { now + $0.stable }
         expectHeartbeat(index, now)
+        tookOver(index)
         log(.info, "is ready", index)
     }
 }

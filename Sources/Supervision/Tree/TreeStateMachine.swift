@@ -6,17 +6,21 @@ internal import Model
 /// events arrive in whatever order: a replica is never spawned while a process of it may live, and nothing is spawned
 /// once a stop was requested.
 struct TreeStateMachine: Sendable {
-    let children: [ChildSpecification]
-    let graph: DependencyGraph
-    let stopTimeout: Duration
+    /// Those of the tree, then those that a reload left out and that still have processes.
+    var children: [ChildSpecification]
+    var graph: DependencyGraph
+    var stopTimeout: Duration
+    /// How many of ``children`` belong to the tree.
+    var wanted: Int
     /// In the order of the children, replicas together.
     var replicas: [Replica] = []
     var treeStop: TreeStop?
+    var reload: Reload?
     private(set) var hasEnded = false
     /// Whether every child has been ready at the same time at least once.
     private(set) var hasBeenReady = false
     /// The replicas of each child, by the child's position.
-    let members: [Range<Int>]
+    private(set) var members: [Range<Int>] = []
     private var index: [ReplicaID: Int] = [:]
     private var actions: [TreeAction] = []
     private var random: SplitMix64
@@ -25,18 +29,42 @@ struct TreeStateMachine: Sendable {
     init(_ children: [ChildSpecification], stopTimeout: Duration, seed: UInt64) {
         self.children = children
         self.stopTimeout = stopTimeout
+        wanted = children.count
         graph = DependencyGraph(children)
         random = SplitMix64(seed: seed)
-        var members: [Range<Int>] = []
+        arrange { _ in }
+    }
+
+    /// Lays out the replicas of ``children`` anew: those that were there stay as they are.
+    ///
+    /// - Parameter welcome: told of each that is new, or wanted again.
+    mutating func arrange(_ welcome: (inout Replica) -> Void) {
+        graph = DependencyGraph(children)
+        let known = index.mapValues { replicas[$0] }
+        var arranged: [Replica] = []
+        members = []
+        index = [:]
         for (position, child) in children.enumerated() {
-            members.append(replicas.count..<(replicas.count + child.replicas))
-            for number in 1..<(child.replicas + 1) {
+            let start = arranged.count
+            for number in 1..<((position < wanted ? child.replicas : 0) + 1) {
                 let id = ReplicaID(child.name, number)
-                index[id] = replicas.count
-                replicas.append(Replica(id: id, position: position, of: child))
+                var replica = known[id] ?? Replica(id: id, position: position, of: child)
+                if known[id] == nil || replica.isLeaving { welcome(&replica) }
+                replica.position = position
+                replica.isLeaving = false
+                arranged.append(replica)
             }
+            let kept = Set(arranged[start...].map(\.id))
+            let leaving = known.values.filter { $0.id.child == child.name && !kept.contains($0.id) && $0.hasProcess }
+            for var replica in leaving.sorted(by: { $0.id < $1.id }) {
+                replica.position = position
+                replica.isLeaving = true
+                arranged.append(replica)
+            }
+            members.append(start..<arranged.count)
+            for place in start..<arranged.count { index[arranged[place].id] = place }
         }
-        self.members = members
+        replicas = arranged
     }
 
     /// When `tick` is due, in monotonic time.
@@ -61,10 +89,12 @@ struct TreeStateMachine: Sendable {
         case .heldUp: heldUp(now)
         case .restartRequested(let ids): for index in ids.compactMap({ index[$0] }) { restartRequested(index, now) }
         case .resetRequested(let ids): for index in ids.compactMap({ index[$0] }) { resetRequested(index, now) }
+        case .reloadRequested(let children, let stopTimeout): reloadRequested(children, stopTimeout: stopTimeout, now)
         case .stopRequested: stopRequested(now)
         }
         // Whatever happened, time has also passed; the order of events within one moment is nobody's promise.
         passTime(now)
+        advanceReload(now)
         if treeStop == nil { startWhatMay(now) }
         advanceStop(now)
         noteReadiness()
@@ -97,7 +127,7 @@ struct TreeStateMachine: Sendable {
         act(.end(code))
     }
 
-    func specification(_ index: Int) -> ChildSpecification { children[replicas[index].position] }
+    func specification(_ index: Int) -> ChildSpecification { replicas[index].specification }
 
     func replicas(of position: Int) -> ArraySlice<Replica> { replicas[members[position]] }
 

@@ -18,13 +18,8 @@ package struct Acceptance: Sendable {
     /// - Throws: what the file system throws when the generation cannot be written.
     package static func decide(_ check: PipelineCheck, environment: [String: String]) throws -> Acceptance? {
         let store = GenerationStore(dataFolder: check.dataFolder)
-        if let pipeline = check.pipeline, !check.hasErrors {
-            let accepted = try store.accept(pipeline: pipeline, rules: check.ruleFiles)
-            try store.prune()
-            return Acceptance(generation: accepted.generation, secrets: check.secrets)
-        }
+        if let candidate = Candidate(check) { return try candidate.accept(in: store) }
         guard let latest = try store.latest() else { return nil }
-        if let merged = try mergeRules(check, into: latest, store: store) { return merged }
         let (secrets, diagnostics) = PipelineReader.resolveSecrets(of: latest.pipeline, environment: environment)
         guard !diagnostics.hasErrors else { return nil }
         return Acceptance(
@@ -33,36 +28,67 @@ package struct Acceptance: Sendable {
             degraded: "the files have errors; running generation \(latest.number), the last accepted one"
         )
     }
+}
 
-    /// When only rule files are broken: the new pipeline with the last accepted version of those files.
-    private static func mergeRules(
-        _ check: PipelineCheck,
-        into latest: Generation,
-        store: GenerationStore
-    ) throws -> Acceptance? {
-        guard let pipeline = check.pipeline, let compilation = check.compilation else { return nil }
-        let broken = Set(compilation.files.filter { !$0.isGood }.map(\.name))
-        guard !broken.isEmpty else { return nil }
-        let rules = check.ruleFiles.compactMap { file in
-            broken.contains(file.name) ? latest.rules.first { $0.name == file.name } : file
+/// What may become the next generation: a sound `pipeline.yaml` with those rule files that pass, and the last accepted
+/// version of those that do not.
+package struct Candidate {
+    private let pipeline: Pipeline
+    private let rules: [SourceFile]
+    private let secrets: [String: String]
+    private let degraded: String?
+
+    /// `nil` when no set of rule files fits the pipeline, or when that is broken itself.
+    package init?(_ check: PipelineCheck) {
+        guard let pipeline = check.pipeline, !check.hasErrorsOutsideRules else { return nil }
+        self.pipeline = pipeline
+        secrets = check.secrets
+        guard let compilation = check.compilation, check.hasErrors else {
+            rules = check.ruleFiles
+            degraded = nil
+            return
         }
-        let second = RuleCompiler.compile(
-            rules,
-            records: pipeline.records,
-            channels: pipeline.channelNames,
-            runningExamples: true
-        )
-        guard !second.diagnostics.hasErrors else { return nil }
-        let accepted = try store.accept(pipeline: pipeline, rules: rules)
-        let kept = broken.filter { name in rules.contains { $0.name == name } }.sorted()
+        var broken = Set(compilation.files.filter { !$0.isGood }.map(\.name))
+        let accepted = Dictionary(check.accepted.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        var round = Self.versions(check, broken, accepted)
+        // A file that went back may be in the way of one that passed: that one has changed, and so it loses.
+        while true {
+            let again = RuleCompiler.compile(
+                round.filter { accepted[$0.name] == $0 } + round.filter { accepted[$0.name] != $0 },
+                records: pipeline.records,
+                channels: pipeline.channelNames,
+                runningExamples: true,
+                passed: check.passed(with: pipeline)
+            )
+            guard again.diagnostics.hasErrors else { break }
+            let more = Set(again.files.filter { !$0.isGood }.map(\.name))
+            guard !more.isSubset(of: broken) else { return nil }
+            broken.formUnion(more)
+            round = Self.versions(check, broken, accepted)
+        }
+        rules = round
+        let kept = broken.filter { name in round.contains { $0.name == name } }.sorted()
         let leftOut = broken.subtracting(kept).sorted()
-        var degraded: [String] = []
-        if !kept.isEmpty { degraded.append("running the last accepted version of \(kept.joined(separator: ", "))") }
-        if !leftOut.isEmpty { degraded.append("leaving out \(leftOut.joined(separator: ", ")), which never passed") }
-        return Acceptance(
-            generation: accepted.generation,
-            secrets: check.secrets,
-            degraded: degraded.joined(separator: "; ")
-        )
+        var reasons: [String] = []
+        if !kept.isEmpty { reasons.append("running the last accepted version of \(kept.joined(separator: ", "))") }
+        if !leftOut.isEmpty { reasons.append("leaving out \(leftOut.joined(separator: ", ")), which never passed") }
+        degraded = reasons.joined(separator: "; ")
+    }
+
+    /// Writes it whole, unless it is what is accepted already.
+    ///
+    /// - Throws: ``FileProblem``.
+    package func accept(in store: GenerationStore) throws -> Acceptance {
+        let accepted = try store.accept(pipeline: pipeline, rules: rules)
+        return Acceptance(generation: accepted.generation, secrets: secrets, degraded: degraded)
+    }
+
+    /// The files as they are, but for the broken ones as they were.
+    private static func versions(
+        _ check: PipelineCheck,
+        _ broken: Set<String>,
+        _ accepted: [String: SourceFile]
+    ) -> [SourceFile] {
+        check.ruleFiles.compactMap { broken.contains($0.name) ? accepted[$0.name] : $0 }
     }
 }

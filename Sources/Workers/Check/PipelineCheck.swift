@@ -15,6 +15,12 @@ package struct PipelineCheck {
     /// The rule files as they are on disk.
     package private(set) var ruleFiles: [SourceFile] = []
     package private(set) var compilation: RuleCompilation?
+    /// The rule files of the last accepted generation; known only when they were asked for.
+    var accepted: [SourceFile] { latest?.rules ?? [] }
+    private var latest: Generation?
+    private var comparing = false
+    /// Whether anything is wrong but rule files.
+    private(set) var hasErrorsOutsideRules = true
     /// Where the generations are kept; known, or guessed, even when `pipeline.yaml` is broken.
     package private(set) var dataFolder: String
 
@@ -24,13 +30,17 @@ package struct PipelineCheck {
     ///   - resolvingSecrets: false for commands that work without a token or a database, such as `parse` and `test`.
     ///   - needed: which secrets are resolved; a command that uses one of them asks for no more.
     ///   - runningExamples: whether the rule files' own examples are run.
+    ///   - comparing: with the last accepted generation: what passed for that is not tried again, and in a conflict
+    ///     between rule files the one that has changed is at fault.
     package init(
         path: String,
         environment: [String: String],
         resolvingSecrets: Bool,
         needed: Set<SecretKey> = SecretKey.all,
-        runningExamples: Bool = true
+        runningExamples: Bool = true,
+        comparing: Bool = false
     ) {
+        self.comparing = comparing
         let url = URL(fileURLWithPath: path).standardizedFileURL
         let folder = url.deletingLastPathComponent().path
         dataFolder = folder + "/data"
@@ -63,7 +73,17 @@ package struct PipelineCheck {
             records: pipeline.records,
             diagnostics: &diagnostics
         )
+        if comparing { latest = try? GenerationStore(dataFolder: dataFolder).latest() }
         readRules(of: pipeline, runningExamples: runningExamples)
+    }
+
+    /// The texts of rule files that have passed every check side by side, by this very version and for what
+    /// `pipeline` declares.
+    func passed(with pipeline: Pipeline) -> [String: String] {
+        guard let latest, latest.checkedBy == Chaffinch.version, latest.pipeline.records == pipeline.records,
+            latest.pipeline.channelNames == pipeline.channelNames
+        else { return [:] }
+        return Dictionary(latest.rules.map { ($0.name, $0.text) }, uniquingKeysWith: { first, _ in first })
     }
 
     package var hasErrors: Bool { diagnostics.hasErrors }
@@ -74,11 +94,13 @@ package struct PipelineCheck {
     }
 
     private mutating func readRules(of pipeline: Pipeline, runningExamples: Bool) {
+        hasErrorsOutsideRules = diagnostics.hasErrors
         guard let folder = pipeline.parsersFolder else { return }
         let shown = pipeline.parsersShownAs ?? folder
         do {
             ruleFiles = try RuleFolder.read(folder, shownAs: shown)
         } catch {
+            hasErrorsOutsideRules = true
             diagnostics.error(
                 "the parsers folder '\(shown)' cannot be read: \(error)",
                 file: sources[0].name,
@@ -87,11 +109,15 @@ package struct PipelineCheck {
             return
         }
         sources += ruleFiles
+        let known = Set(accepted.map { [$0.name, $0.text] })
         let compilation = RuleCompiler.compile(
-            ruleFiles,
+            comparing
+                ? ruleFiles.sorted { known.contains([$0.name, $0.text]) && !known.contains([$1.name, $1.text]) }
+                : ruleFiles,
             records: pipeline.records,
             channels: pipeline.channelNames,
-            runningExamples: runningExamples
+            runningExamples: runningExamples,
+            passed: passed(with: pipeline)
         )
         self.compilation = compilation
         diagnostics.append(compilation.diagnostics)

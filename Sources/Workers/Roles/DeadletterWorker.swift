@@ -19,7 +19,10 @@ package struct DeadletterWorker {
     /// Runs until the process drains; what is in hand is finished first.
     package func run() async throws {
         guard try await context.untilAvailable("the database", { try await store.checkReady() }) != nil else { return }
-        try await context.consuming(consumer) { try await work() }
+        try await context.takingOver(as: .deadletter) { _ in
+        } while: {
+            try await context.consuming(consumer) { try await work() }
+        }
         await store.close()
     }
 
@@ -89,7 +92,7 @@ extension DeadLetter {
             lastAt: times.last ?? died,
             worker: headers?.worker ?? context.name,
             version: Chaffinch.version,
-            generation: headers?.generation ?? context.generation.number,
+            generation: headers?.generation ?? context.live.number,
             fingerprint: DeadLetter.makeFingerprint(stage: stage, error: error),
             payload: delivery.body,
             messageID: delivery.messageID,

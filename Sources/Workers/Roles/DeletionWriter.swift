@@ -12,10 +12,9 @@ struct DeletionWriter {
     private let following: Set<Snowflake>
     private let erasing: Set<Snowflake>
 
-    init(_ context: WorkerContext, store: any Store) {
+    init(_ context: WorkerContext, store: any Store, channels: [Pipeline.Channel]) {
         self.context = context
         self.store = store
-        let channels = context.pipeline.channels
         following = Set(channels.filter { $0.onDelete != .keep }.map(\.id))
         erasing = Set(channels.filter { $0.onDelete == .erase }.map(\.id))
     }

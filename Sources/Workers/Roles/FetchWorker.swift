@@ -41,33 +41,79 @@ package struct FetchWorker {
     ///   refusals would have the address banned.
     package func run() async throws {
         guard try await context.untilAvailable("the database", { try await store.checkReady() }) != nil else { return }
-        context.control.say(.ready)
-        let progress = FetchProgress()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await beat(progress) }
-            for channel in context.pipeline.channels {
-                let reader = ChannelReader(
-                    channel: channel,
-                    context: context,
-                    discord: discord,
-                    store: store,
-                    publishing: publishing,
-                    progress: progress,
-                    holder: fetcherID
-                )
-                group.addTask { try await reader.run() }
-            }
-            do {
-                while try await group.next() != nil {}
-            } catch {
-                // One of them cannot go on and no other may: the process ends with its exit code.
-                context.drain.request()
-                throw error
-            }
+        let inbox = ChannelInbox(context.pipeline.channels)
+        try await context.takingOver(as: .fetch) { generation in
+            inbox.put(generation.pipeline.channels)
+        } while: {
+            context.control.say(.ready)
+            try await read(inbox)
         }
         await publishing.publisher.close()
         await store.close()
         http.close()
+    }
+
+    private enum Event: Sendable {
+        case channels([Pipeline.Channel])
+        case readerEnded(Snowflake)
+        /// The process drains.
+        case draining
+        case listsEnded
+    }
+
+    /// Keeps a reader for each channel of the latest list: those that are the same in it go on undisturbed.
+    private func read(_ inbox: ChannelInbox) async throws {
+        let progress = FetchProgress()
+        var crew = ReaderCrew()
+        try await withThrowingTaskGroup(of: Event.self) { group in
+            group.addTask {
+                try await beat(progress)
+                return .draining
+            }
+            group.addTask { await inbox.next().map { .channels($0) } ?? .listsEnded }
+            do {
+                while let event = try await group.next() {
+                    switch event {
+                    case .channels(let channels):
+                        crew.want(context.drain.isRequested ? [] : channels)
+                        group.addTask { await inbox.next().map { .channels($0) } ?? .listsEnded }
+                    case .readerEnded(let channel):
+                        progress.mark(channel, degraded: false)
+                        crew.ended(channel)
+                    case .draining:
+                        crew.want([])
+                        inbox.close()
+                    case .listsEnded: break
+                    }
+                    while let (channel, drain) = crew.next() {
+                        group.addTask {
+                            try await reader(of: channel, draining: drain, progress).run()
+                            return .readerEnded(channel.id)
+                        }
+                    }
+                }
+            } catch {
+                // One of them cannot go on and no other may: the process ends with its exit code.
+                context.drain.request()
+                crew.want([])
+                inbox.close()
+                throw error
+            }
+        }
+    }
+
+    private func reader(of channel: Pipeline.Channel, draining drain: DrainSignal, _ progress: FetchProgress)
+        -> ChannelReader
+    {
+        ChannelReader(
+            channel: channel,
+            context: context.draining(by: drain),
+            discord: discord,
+            store: store,
+            publishing: ConfirmedPublishing(context: context.draining(by: drain), publisher: publishing.publisher),
+            progress: progress,
+            holder: fetcherID
+        )
     }
 
     /// Tells the supervisor and, while there is much to read, the log how far it has come.

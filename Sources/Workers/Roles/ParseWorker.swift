@@ -10,29 +10,32 @@ import Rules
 /// One straight loop: receive, decode, act, publish, await confirms, acknowledge.
 package struct ParseWorker {
     private let context: WorkerContext
-    private let rules: RuleSet
+    private let shelf: RuleShelf
     private let publishing: ConfirmedPublishing
     private let consumer: Consumer
 
     /// - Throws: ``WorkerFailure`` with exit code 78 when the generation's rules do not compile here.
     package init(_ context: WorkerContext) throws {
         self.context = context
-        rules = try Self.compileRules(context)
+        shelf = RuleShelf(try Self.compileRules(context.generation, reusing: nil))
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
         consumer = try context.consumer(of: [context.topology.workQueue(Topology.parse)])
     }
 
     /// Runs until the process drains; what is in hand is finished first.
     package func run() async throws {
-        try await context.consuming(consumer) { try await work() }
+        try await context.takingOver(as: .parse) { [shelf] generation in
+            shelf.put(try Self.compileRules(generation, reusing: shelf.latest))
+        } while: {
+            try await context.consuming(consumer) { try await work() }
+        }
         await publishing.publisher.close()
     }
 
     private func work() async throws {
-        context.control.say(.generation(rules: Int64(context.generation.number), ok: true, error: nil))
         var counts = OutcomeCounts()
         var reporter = RuleReporter(context)
-        defer { reporter.report(rules, isLast: true) }
+        defer { reporter.report(shelf.take(), isLast: true) }
         while let event = try await consumer.next(within: .seconds(1)) {
             var handled = 0
             if case .delivery(let delivery) = event {
@@ -44,7 +47,7 @@ package struct ParseWorker {
             }
             context.control.beat(done: handled)
             counts.report(to: context.control)
-            reporter.report(rules)
+            reporter.report(shelf.take())
         }
     }
 
@@ -64,7 +67,7 @@ package struct ParseWorker {
         var outgoing: [OutgoingMessage] = []
         for (index, element) in elements.enumerated() {
             switch element {
-            case .message(let message): batch.append(rules.parse(message))
+            case .message(let message): batch.append(shelf.take().parse(message))
             case .broken(let error, let payload):
                 let id = error.id?.description ?? "\(delivery.messageID ?? "page"):\(index)"
                 let body = Page.alone(payload)
@@ -77,21 +80,22 @@ package struct ParseWorker {
         return (batch, outgoing)
     }
 
-    private static func compileRules(_ context: WorkerContext) throws -> RuleSet {
+    private static func compileRules(_ generation: Generation, reusing known: RuleSet?) throws -> RuleSet {
         let compilation = RuleCompiler.compile(
-            context.generation.rules,
-            records: context.pipeline.records,
-            channels: context.pipeline.channelNames,
-            runningExamples: false
+            generation.rules,
+            records: generation.pipeline.records,
+            channels: generation.pipeline.channelNames,
+            runningExamples: false,
+            reusing: known
         )
         guard let rules = compilation.rules else {
             throw WorkerFailure(
                 exitCode: ExitCode.configuration,
-                "the rules of generation \(context.generation.number) do not compile: "
+                "the rules of generation \(generation.number) do not compile: "
                     + "\(compilation.diagnostics.all.first?.message ?? "unknown")"
             )
         }
-        rules.generation = context.generation.number
+        rules.generation = generation.number
         return rules
     }
 }

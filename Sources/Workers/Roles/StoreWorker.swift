@@ -11,36 +11,40 @@ package struct StoreWorker {
     private static let patience: Duration = .milliseconds(50)
 
     private let context: WorkerContext
-    private let types: [String: RecordType]
+    private let shelf: StoreShelf
     private let keeping: MessageKeeping
-    private let store: any Store
     private let publishing: ConfirmedPublishing
     private let consumer: Consumer
-    private let deletions: DeletionWriter
 
     package init(_ context: WorkerContext) throws {
         self.context = context
-        types = context.recordTypes
+        shelf = StoreShelf(StoreShelf.Content(store: try context.openStore(), of: context.pipeline))
         keeping = context.pipeline.store.messages == .all ? .all : .parsed
-        store = try context.openStore()
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
         consumer = try context.consumer(of: [context.topology.workQueue(Topology.store)])
-        deletions = DeletionWriter(context, store: store)
     }
 
     /// Runs until the process drains; what is in hand is finished first.
     package func run() async throws {
+        let store = shelf.current.store
         guard try await untilAvailable({ try await store.checkReady() }) != nil else { return }
-        try await context.consuming(consumer) { try await work() }
+        try await context.takingOver(as: .store) { [context, shelf] generation in
+            try shelf.put(generation.pipeline) { try context.openStore(records: $0) }
+        } while: {
+            try await context.consuming(consumer) { try await work() }
+        }
         await publishing.publisher.close()
-        await store.close()
+        await shelf.close()
     }
 
     private func work() async throws {
         var totals = WriteTotals()
         while let deliveries = try await collect() {
-            var (items, outgoing) = decode(deliveries)
-            guard let report = try await write(items[...], failed: &outgoing) else { break }
+            // For the whole of it one generation: what is decoded by it is written by it.
+            let content = await shelf.take()
+            var (items, outgoing) = decode(deliveries, types: content.types)
+            guard let report = try await write(items[...], to: content.store, failed: &outgoing) else { break }
+            let deletions = DeletionWriter(context, store: content.store, channels: content.channels)
             guard try await deletions.write(deliveries, failed: &outgoing) else { break }
             guard try await publishing.publish(outgoing) else { break }
             consumer.acknowledge(deliveries)
@@ -78,7 +82,10 @@ package struct StoreWorker {
     }
 
     /// What can be written, and what is to be published for what cannot.
-    private func decode(_ deliveries: [Delivery]) -> (items: [Item], failed: [OutgoingMessage]) {
+    private func decode(
+        _ deliveries: [Delivery],
+        types: [String: RecordType]
+    ) -> (items: [Item], failed: [OutgoingMessage]) {
         var items: [Item] = []
         var outgoing: [OutgoingMessage] = []
         for delivery in deliveries where delivery.type != WireType.delete {
@@ -107,8 +114,11 @@ package struct StoreWorker {
     /// message at fault stands alone; that one is retried later or goes dead, and the rest commits.
     ///
     /// - Returns: `nil` when the process drains before the batch is written.
-    private func write(_ items: ArraySlice<Item>, failed outgoing: inout [OutgoingMessage]) async throws -> WriteReport?
-    {
+    private func write(
+        _ items: ArraySlice<Item>,
+        to store: any Store,
+        failed outgoing: inout [OutgoingMessage]
+    ) async throws -> WriteReport? {
         guard !items.isEmpty else { return WriteReport() }
         let batch = items.map(\.parsed)
         do {
@@ -122,8 +132,8 @@ package struct StoreWorker {
                 return WriteReport()
             }
             let middle = items.startIndex + items.count / 2
-            guard let first = try await write(items[..<middle], failed: &outgoing),
-                let second = try await write(items[middle...], failed: &outgoing)
+            guard let first = try await write(items[..<middle], to: store, failed: &outgoing),
+                let second = try await write(items[middle...], to: store, failed: &outgoing)
             else { return nil }
             return first + second
         }

@@ -10,6 +10,8 @@ package final class ControlChannel: Sendable {
     private let descriptor: Int32?
     private let drain: DrainSignal
     private let beats = Mutex(Beats())
+    /// Generations that are to be taken over; of several that wait, the latest.
+    let reloads: AsyncStream<Int64>
 
     private struct Beats {
         var sequence: UInt64 = 0
@@ -23,11 +25,13 @@ package final class ControlChannel: Sendable {
     ///   supervisor died.
     package init(role: String, drain: DrainSignal, environment: [String: String]) {
         self.drain = drain
+        let (reloads, asked) = AsyncStream.makeStream(of: Int64.self, bufferingPolicy: .bufferingNewest(1))
+        self.reloads = reloads
         descriptor = environment[ControlProtocol.environmentVariable].flatMap { Int32($0) }
         guard let descriptor else { return }
         // A grandchild must not hold the channel open.
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        let reader = Thread { Self.read(descriptor, drain: drain) }
+        let reader = Thread { Self.read(descriptor, drain: drain, asked: asked) }
         reader.name = "control"
         reader.start()
         say(.hello(protocol: ControlProtocol.name, role: role, pid: getpid()))
@@ -63,7 +67,7 @@ package final class ControlChannel: Sendable {
         if let message { say(message) }
     }
 
-    private static func read(_ descriptor: Int32, drain: DrainSignal) {
+    private static func read(_ descriptor: Int32, drain: DrainSignal, asked: AsyncStream<Int64>.Continuation) {
         var buffer: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
@@ -72,7 +76,11 @@ package final class ControlChannel: Sendable {
             guard count > 0 else { return drain.request() }
             buffer.append(contentsOf: chunk[..<count])
             while let newline = buffer.firstIndex(of: UInt8(ascii: "\n")) {
-                if case .drain = SupervisorMessage(line: buffer[..<newline]) { drain.request() }
+                switch SupervisorMessage(line: buffer[..<newline]) {
+                case .drain: drain.request()
+                case .reload(let generation): asked.yield(generation)
+                case .ping, nil: break
+                }
                 buffer.removeSubrange(...newline)
             }
             if buffer.count > ControlProtocol.maximumLineBytes { buffer.removeAll() }

@@ -93,7 +93,7 @@ extension WorkerContext {
             topology: topology,
             pipeline: pipeline.name,
             worker: name,
-            generation: generation.number,
+            generation: live.number,
             at: .now
         )
         let isDead = outgoing.exchange == topology.deadExchange

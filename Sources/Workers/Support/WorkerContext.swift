@@ -6,12 +6,14 @@ import Storage
 
 /// What every role gets: its generation, its secrets, and the ways to talk to the supervisor.
 package struct WorkerContext: Sendable {
+    /// The one it started with; ``live`` is the one it works by now.
     package let generation: Generation
     /// `fetch/1` and the like, for connection names and logs.
     package let name: String
     package let logger: Logger
     package let control: ControlChannel
-    package let drain: DrainSignal
+    package private(set) var drain: DrainSignal
+    let live: LiveGeneration
     private let environment: [String: String]
 
     package init(
@@ -23,6 +25,7 @@ package struct WorkerContext: Sendable {
         environment: [String: String]
     ) {
         self.generation = generation
+        live = LiveGeneration(generation.number)
         self.name = name
         self.logger = logger
         self.control = control
@@ -31,6 +34,13 @@ package struct WorkerContext: Sendable {
     }
 
     var pipeline: Pipeline { generation.pipeline }
+
+    /// The same, for a part of the work that can be asked to end alone.
+    func draining(by drain: DrainSignal) -> WorkerContext {
+        var context = self
+        context.drain = drain
+        return context
+    }
 
     /// The value of a secret this role was given.
     ///
@@ -57,10 +67,11 @@ package struct WorkerContext: Sendable {
         Dictionary(uniqueKeysWithValues: pipeline.records.map { ($0.name, $0) })
     }
 
-    func openStore(url: String? = nil) throws -> any Store {
+    /// - Parameter records: by default those of the generation it started with.
+    func openStore(url: String? = nil, records: [RecordType]? = nil) throws -> any Store {
         try Storage.openStore(
             url ?? secret(pipeline.store.url),
-            schema: StoreSchema(pipeline: pipeline.name, records: pipeline.records),
+            schema: StoreSchema(pipeline: pipeline.name, records: records ?? pipeline.records),
             name: "chaffinch \(name)",
             logger: logger
         )

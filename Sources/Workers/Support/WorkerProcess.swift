@@ -35,7 +35,7 @@ package struct WorkerProcess {
         let control = ControlChannel(role: role.rawValue, drain: drain, environment: environment)
         var logger = Logger(label: "chaffinch") { _ in JSONLogHandler(level: .info) }
         do {
-            let generation = try GenerationStore(dataFolder: dataFolder).load(generation)
+            let generation = try GenerationStore(dataFolder: dataFolder).load(generation, readingRules: role == .parse)
             logger.logLevel = Self.level(generation.pipeline.supervisor.logLevel)
             let context = WorkerContext(
                 generation: generation,

@@ -15,6 +15,9 @@ struct SupervisorCommand: ParsableCommand {
               chaffinch supervisor --config other/pipeline.yaml
               chaffinch supervisor --only fetch,parse        the rest runs elsewhere, on the same broker and database
 
+            An edit of pipeline.yaml or of a rule file is taken over while it runs; SIGHUP and `chaffinch reload` ask for
+            that too.
+
             SIGTERM or SIGINT drains the workers and stops; a second one stops at once. Exits 0 after a clean stop, 75
             when it had to be forced, 78 when the files have errors and no earlier generation was accepted.
             """
@@ -31,9 +34,14 @@ struct SupervisorCommand: ParsableCommand {
         let report = try Checker(executable: executable, config: options.config, environment: environment).run()
         let lock = try lockDataFolder(report.dataFolder)
         defer { withExtendedLifetime(lock) {} }
-        let generation = try GenerationStore(dataFolder: report.dataFolder).load(report.generation)
-        let tree = try specification(generation, report, environment: environment, executable: executable)
-        let supervisor = try SupervisorProcess(tree)
+        let planner = TreePlanner(
+            config: options.config,
+            wanted: wanted,
+            environment: environment,
+            executable: executable
+        )
+        let tree = try planner.tree(report)
+        let supervisor = try SupervisorProcess(tree, source: planner.source(dataFolder: report.dataFolder))
         throw CommandFailure(supervisor.run())
     }
 
@@ -43,55 +51,6 @@ struct SupervisorCommand: ParsableCommand {
         } catch {
             throw CommandFailure(ExitCode.unavailable, "\(error)")
         }
-    }
-
-    private func specification(
-        _ generation: Generation,
-        _ report: CheckReport,
-        environment: [String: String],
-        executable: String
-    ) throws -> TreeSpecification {
-        let pipeline = generation.pipeline
-        var builder = TreeBuilder(
-            pipeline: pipeline,
-            generation: generation.number,
-            secrets: report.secrets,
-            only: wanted,
-            environment: environment,
-            executable: executable
-        )
-        let unknown = wanted.subtracting(builder.knownNames)
-        guard unknown.isEmpty else {
-            throw CommandFailure(
-                ExitCode.usage,
-                "--only names no worker '\(unknown.sorted()[0])'; there are \(builder.knownNames.joined(separator: ", "))"
-            )
-        }
-        var managed: ManagedBroker?
-        if pipeline.broker.isManaged && builder.runsPipeline {
-            do {
-                managed = try ManagedBroker.prepare(dataFolder: pipeline.dataFolder)
-            } catch {
-                throw CommandFailure(ExitCode.unavailable, "\(error)")
-            }
-            builder.secrets[pipeline.broker.url.variable] = managed?.url
-        }
-        return TreeSpecification(
-            name: pipeline.name,
-            generation: generation.number,
-            degraded: report.degraded,
-            children: try builder.children(managedBroker: managed),
-            stopTimeout: pipeline.supervisor.stopTimeout,
-            statusSocket: pipeline.dataFolder + "/supervisor.sock",
-            log: Self.logSettings(pipeline.supervisor)
-        )
-    }
-
-    private static func logSettings(_ settings: Pipeline.Supervisor) -> LogSettings {
-        LogSettings(
-            format: LogSettings.Format(rawValue: settings.logFormat.rawValue) ?? .auto,
-            level: LogSettings.Level(rawValue: settings.logLevel.rawValue) ?? .info
-        )
     }
 
     private var wanted: Set<String> {

@@ -20,10 +20,20 @@ struct WorkerCommand: ParsableCommand {
         static let configuration = CommandConfiguration(commandName: "check")
 
         @OptionGroup var options: ConfigOption
+        @Option(help: "Check for a supervisor that runs on this data folder, and speak with it.")
+        var reload: String?
+        @Option(help: "Generations to keep.")
+        var inUse = ""
 
         func run() throws {
+            if let reload { return try checkForReload(dataFolder: reload) }
             let environment = ProcessInfo.processInfo.environment
-            let check = PipelineCheck(path: options.config, environment: environment, resolvingSecrets: true)
+            let check = PipelineCheck(
+                path: options.config,
+                environment: environment,
+                resolvingSecrets: true,
+                comparing: true
+            )
             Terminal.error(check.rendered(colour: Terminal.errorHasColour))
             // Generations are written under the lock: a supervisor that is to be refused must not move another's on.
             let lock = try DataFolderLock.acquire(check.dataFolder)
@@ -31,13 +41,50 @@ struct WorkerCommand: ParsableCommand {
             guard let acceptance = try Acceptance.decide(check, environment: environment) else {
                 throw CommandFailure(ExitCode.configuration)
             }
+            let store = GenerationStore(dataFolder: check.dataFolder)
+            try store.prune()
             let report = CheckReport(
                 dataFolder: check.dataFolder,
                 generation: acceptance.generation.number,
                 secrets: acceptance.secrets,
-                degraded: acceptance.degraded
+                degraded: acceptance.degraded,
+                problems: check.diagnostics.errors.map(\.description)
             )
             Terminal.output(String(decoding: try JSONEncoder().encode(report), as: UTF8.self))
+        }
+
+        /// The supervisor holds the lock on the data folder, and lets this process write there by its acceptance.
+        private func checkForReload(dataFolder: String) throws {
+            let environment = ProcessInfo.processInfo.environment
+            let check = PipelineCheck(
+                path: options.config,
+                environment: environment,
+                resolvingSecrets: true,
+                comparing: true
+            )
+            var problems = check.diagnostics.errors.map(\.description)
+            var candidate = Candidate(check)
+            if check.pipeline != nil, check.dataFolder != dataFolder {
+                candidate = nil
+                problems.append(
+                    "\(options.config): 'data' cannot change while the supervisor runs; restart it, or set it back to "
+                        + dataFolder
+                )
+            }
+            let supervisor = FileHandle(fileDescriptor: 3, closeOnDealloc: false)
+            try supervisor.write(contentsOf: Data(#"{"type":"checked"}"#.utf8) + Data("\n".utf8))
+            guard !supervisor.availableData.isEmpty else { return }
+            let store = GenerationStore(dataFolder: dataFolder)
+            let acceptance = try candidate?.accept(in: store)
+            let report = CheckReport(
+                dataFolder: dataFolder,
+                generation: acceptance?.generation.number,
+                secrets: acceptance?.secrets ?? [:],
+                degraded: acceptance?.degraded,
+                problems: problems
+            )
+            try supervisor.write(contentsOf: JSONEncoder().encode(report) + Data("\n".utf8))
+            try store.prune(inUse: Set(inUse.split(separator: ",").compactMap { Int($0) }))
         }
     }
 
@@ -46,19 +93,25 @@ struct WorkerCommand: ParsableCommand {
 
         @Argument var role: String
         @Option var data: String
-        @Option var generation: Int
+        @Option(help: "By default the one named in CHAFFINCH_GENERATION.")
+        var generation: Int?
         @Option var replica = 1
 
         func run() throws {
             guard let role = Role(rawValue: role) else {
                 throw CommandFailure(ExitCode.usage, "there is no role '\(role)'")
             }
+            let environment = ProcessInfo.processInfo.environment
+            let named = environment[ChildSpecification.Application.environmentVariable].flatMap { Int($0) }
+            guard let generation = generation ?? named else {
+                throw CommandFailure(ExitCode.usage, "which generation? --generation N")
+            }
             let process = WorkerProcess(
                 role: role,
                 name: "\(role.rawValue)/\(replica)",
                 dataFolder: data,
                 generation: generation,
-                environment: ProcessInfo.processInfo.environment
+                environment: environment
             )
             let code = try waiting { await process.run() }
             throw CommandFailure(code)
@@ -69,7 +122,10 @@ struct WorkerCommand: ParsableCommand {
 /// What the throw-away checker tells the supervisor, over a pipe: it holds secrets and goes nowhere else.
 struct CheckReport: Codable {
     var dataFolder: String
-    var generation: Int
+    /// `nil` when nothing was accepted, which only a reload outlives.
+    var generation: Int?
     var secrets: [String: String]
     var degraded: String?
+    /// Every mistake, a line each, with its place.
+    var problems: [String]
 }

@@ -23,7 +23,7 @@ struct TreeBuilder {
         var children: [ChildSpecification] = []
         if runsPipeline {
             children += managedBroker.map(broker) ?? []
-            children += roles(needsBroker: managedBroker != nil)
+            children += try roles(needsBroker: managedBroker != nil)
         }
         children += try commands()
         guard !only.isEmpty else { return children }
@@ -58,7 +58,7 @@ struct TreeBuilder {
     }
 
     /// `setup` → `store`, `deadletter` → `parse` → `fetch`, each waiting for the one before it to be ready.
-    private func roles(needsBroker: Bool) -> [ChildSpecification] {
+    private func roles(needsBroker: Bool) throws -> [ChildSpecification] {
         var previous = needsBroker ? ["broker"] : []
         var children: [ChildSpecification] = []
         for tier in [[Role.setup], [.store, .deadletter], [.parse], [.fetch]] {
@@ -66,17 +66,37 @@ struct TreeBuilder {
                 $0 == .setup || isWanted($0.rawValue) && ($0 != .fetch || !pipeline.channels.isEmpty)
             }
             for role in wanted {
-                children.append(roleChild(role, after: previous))
+                children.append(try roleChild(role, after: previous))
             }
             if !wanted.isEmpty { previous = wanted.map(\.rawValue) }
         }
         return children
     }
 
-    private func roleChild(_ role: Role, after previous: [String]) -> ChildSpecification {
+    /// What tables and queues are made from.
+    private func setupFingerprint() throws -> String {
+        struct Part: Encodable {
+            var name: String
+            var records: [RecordType]
+            var broker: Pipeline.Broker
+            var store: Pipeline.Store
+            var plugins: [String]
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let part = Part(
+            name: pipeline.name,
+            records: pipeline.records,
+            broker: pipeline.broker,
+            store: pipeline.store,
+            plugins: pipeline.workers.filter { $0.consumes != nil }.map(\.name)
+        )
+        return String(decoding: try encoder.encode(part), as: UTF8.self)
+    }
+
+    private func roleChild(_ role: Role, after previous: [String]) throws -> ChildSpecification {
         let command = [
-            executable, "worker", "role", role.rawValue, "--data", pipeline.dataFolder, "--generation",
-            String(generation),
+            executable, "worker", "role", role.rawValue, "--data", pipeline.dataFolder,
         ]
         var specification = child(
             role.rawValue,
@@ -85,6 +105,10 @@ struct TreeBuilder {
             baseEnvironment.merging(secrets(of: role)) { _, new in new }
         )
         for name in previous { specification.dependsOn[name] = .ready }
+        specification.application = ChildSpecification.Application(
+            generation: generation,
+            fingerprint: role == .setup ? try setupFingerprint() : ""
+        )
         if role == .setup {
             specification.startTimeout = .seconds(300)
             // Nothing can run on tables or queues that could not be made.

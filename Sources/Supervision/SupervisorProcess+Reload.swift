@@ -1,0 +1,106 @@
+internal import Model
+
+/// Taking over what a check of the user's files found.
+extension SupervisorProcess {
+    func advanceReload(at now: Duration) {
+        guard let reloader else { return }
+        for outcome in reloader.advance(at: now, inUse: { generationsInUse }) {
+            switch outcome {
+            case .failed(let reason):
+                note([reason])
+                refuse([reason], because: "the files could not be checked; nothing changes")
+            case .found(let finding):
+                reloader.follow(finding.watched)
+                note(finding.problems)
+                if let next = finding.tree {
+                    takeOver(next, problems: finding.problems)
+                } else {
+                    refuse(
+                        finding.problems,
+                        because: "the files have errors; running generation \(tree.generation), the last accepted one"
+                    )
+                }
+            }
+        }
+    }
+
+    /// - Returns: the number of the reload, or `nil` where nothing is reloaded.
+    func reloadNow() -> Int? { reloader?.ask(at: Clock.monotonic) }
+
+    private var generationsInUse: [Int] {
+        let children = machine.replicas.map(\.specification) + machine.replicas.compactMap(\.previous)
+        return Set(children.compactMap { $0.application?.generation } + [tree.generation]).sorted()
+    }
+
+    private func refuse(_ problems: [String], because reason: String) {
+        tree.degraded = reason
+        sink.write(TreeLogLine(level: .error, message: "reload: \(reason)"))
+        record(.refused, problems: problems, changes: [])
+    }
+
+    private func note(_ problems: [String]) {
+        for problem in problems { sink.write(TreeLogLine(level: .error, message: "reload: \(problem)")) }
+    }
+
+    private func takeOver(_ next: TreeSpecification, problems: [String]) {
+        do {
+            try next.validate()
+        } catch {
+            reloader?.withdraw(next.generation)
+            note(["\(error)"])
+            return refuse(["\(error)"], because: "the new tree cannot be run; nothing changes")
+        }
+        let plan = TreePlan(from: Array(machine.children[..<machine.wanted]), to: next.children)
+        reloads.problems = problems
+        reloads.changes = plan.lines
+        let isSame = plan.isEmpty && next.generation == tree.generation
+        if isSame && machine.reload == nil {
+            tree = next
+            sink.write(TreeLogLine(level: .debug, message: "reload: nothing to change"))
+            return record(.unchanged, problems: problems, changes: [])
+        }
+        var fields = plan.fields
+        fields["generation"] = .integer(Int64(next.generation))
+        sink.write(TreeLogLine(level: .info, message: "reload: plan", fields: fields))
+        // While jobs prepare the one before, nobody works by that yet.
+        if machine.reload?.jobs.isEmpty ?? true { treeBefore = tree }
+        pendingTree = next
+        tree = next
+        reloads.isUnderWay = true
+        handle(.reloadRequested(next.children, stopTimeout: next.stopTimeout))
+    }
+
+    /// The state machine has brought the tree to where it was to be, or as near as it could.
+    func reloaded(_ end: ReloadEnd) {
+        guard let next = pendingTree else { return }
+        pendingTree = nil
+        if let job = end.refusedBy {
+            let said = logs.tail(job).suffix(3).map { "\(job): \($0)" }
+            // Nobody works by it, and nobody shall who starts from here.
+            reloader?.withdraw(next.generation)
+            tree = treeBefore
+            note(end.problems + said)
+            return refuse(
+                reloads.problems + end.problems + said,
+                because: "\(job) refused generation \(next.generation); running generation \(tree.generation)"
+            )
+        }
+        let fields: [String: LogField] = ["generation": .integer(Int64(next.generation))]
+        note(end.problems)
+        if tree.degraded == nil, !end.problems.isEmpty { tree.degraded = end.problems.joined(separator: "; ") }
+        let message = end.problems.isEmpty ? "reload: done" : "reload: done in part"
+        sink.write(TreeLogLine(level: end.problems.isEmpty ? .info : .error, message: message, fields: fields))
+        record(.applied, problems: reloads.problems + end.problems, changes: reloads.changes)
+    }
+
+    private func record(_ result: ReloadRecord.Result, problems: [String], changes: [String]) {
+        reloads = ReloadRecord(
+            finished: reloader?.timing.count ?? 0,
+            isUnderWay: pendingTree != nil,
+            result: result,
+            at: Clock.wall,
+            problems: problems,
+            changes: changes
+        )
+    }
+}

@@ -1,0 +1,123 @@
+import Foundation
+import Model
+import Testing
+
+@testable import Supervision
+
+/// Reloads of a tree of real processes; a shell stands for the checker.
+@Suite struct ReloadProcessTests {
+    private let idle = #"exec sleep 1000"#
+
+    private func reloads(_ tree: RunningTree) throws -> JSONDocument {
+        try JSONDocument(tree.status().root["reload"].map { Array($0.raw) } ?? [])
+    }
+
+    @Test func whatStaysKeepsItsProcessAndTheRestComesAndGoes() async throws {
+        let tree = try RunningTree([shell("a", idle), shell("b", idle)], reloadable: true)
+        try await tree.said("the whole tree is ready")
+        let (a, b) = (try #require(tree.worker("a")?["pid"]?.integer), try #require(tree.worker("b")?["pid"]?.integer))
+        var kept = shell("a", idle)
+        kept.backoff = Backoff(initial: .seconds(7))
+        try tree.write([kept, shell("c", idle, after: ["a"])])
+        try await tree.said("reload: done")
+        #expect(try tree.worker("a")?["pid"]?.integer == a)
+        #expect(try tree.worker("b") == nil)
+        #expect(try await eventually { !exists(Int32(b)) })
+        #expect(try tree.worker("c")?["ready"]?.boolean == true)
+        #expect(try tree.status().root["generation"]?.integer == 4)
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func aHundredEditsInASecondCauseOneReloadOfTheLast() async throws {
+        let tree = try RunningTree([shell("a", idle)], reloadable: true)
+        try await tree.said("the whole tree is ready")
+        for edit in 1...100 {
+            try tree.write([shell("a", "echo edit \(edit)\n\(idle)")], generation: 3 + edit)
+            try await Task.sleep(for: .milliseconds(8))
+        }
+        try await tree.printed("edit 100", by: "a")
+        try await tree.said("reload: done")
+        #expect(tree.lines.filter { $0.message == "reload: plan" }.count == 1)
+        #expect(try tree.worker("a")?["restarts"]?.integer == 1)
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func aReplacementThatDoesNotBecomeReadyGoesBackAndSaysSo() async throws {
+        let tree = try RunningTree([shell("a", "echo old\n\(idle)"), shell("b", idle)], reloadable: true)
+        try await tree.said("the whole tree is ready")
+        let b = try tree.worker("b")?["pid"]?.integer
+        try tree.write([shell("a", "echo new; exit 3"), shell("b", idle)])
+        try await tree.printed("new", by: "a")
+        try await tree.said("reload: done in part")
+        #expect(try tree.worker("a")?["ready"]?.boolean == true)
+        #expect(tree.lines.filter { $0.message == "old" }.count == 2)
+        #expect(try tree.worker("b")?["pid"]?.integer == b)
+        let record = try reloads(tree).root
+        #expect(
+            record["problems"]?.elements.contains { $0.string?.contains("a/1 did not become ready") == true } == true
+        )
+        #expect(try tree.status().root["state"]?.string == "degraded")
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func brokenFilesChangeNothingAndAreReportedUntilMended() async throws {
+        let tree = try RunningTree([shell("a", idle)], reloadable: true)
+        try await tree.said("the whole tree is ready")
+        let pid = try tree.worker("a")?["pid"]?.integer
+        let file = tree.folder.appendingPathComponent("next.json")
+        try Data("{".utf8).write(to: file)
+        try await tree.line { $0.message == "reload: next.json:1:1: no tree" }
+        #expect(try await eventually { try self.reloads(tree).root["result"]?.string == "refused" })
+        #expect(try tree.status().root["state"]?.string == "degraded")
+        #expect(try tree.worker("a")?["pid"]?.integer == pid)
+        try tree.write([shell("a", idle)], generation: 3)
+        #expect(try await eventually { try tree.status().root["state"]?.string == "ready" })
+        #expect(try tree.worker("a")?["pid"]?.integer == pid)
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func aCheckThatDiesChangesNothingAndIsReported() async throws {
+        let tree = try RunningTree([shell("a", idle)], reloadable: true)
+        try await tree.said("the whole tree is ready")
+        let slow = tree.folder.appendingPathComponent("next.json.slow")
+        try Data().write(to: slow)
+        let a = try tree.worker("a")?["pid"]?.integer
+        try tree.write([shell("b", idle)])
+        var check: Int32?
+        #expect(
+            try await eventually {
+                check = RunningTree.children(of: tree.pid).first { Int64($0.pid) != a }?.pid
+                return check != nil
+            }
+        )
+        kill(-(try #require(check)), SIGKILL)
+        try await tree.line { $0.message.contains("the check of the files killed by SIGKILL") }
+        #expect(try tree.worker("a")?["ready"]?.boolean == true)
+        try FileManager.default.removeItem(at: slow)
+        tree.signal(SIGHUP)
+        try await tree.said("reload: done")
+        #expect(try tree.worker("b")?["ready"]?.boolean == true)
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func aSwappedLinkIsAChange() async throws {
+        let folder = try RunningTree.makeFolder()
+        let tree = try RunningTree([shell("a", idle)], in: folder, reloadable: true)
+        try await tree.said("the whole tree is ready")
+        // As a mounted ConfigMap does it: the file is a link through `..data`, and that link is swapped.
+        let manager = FileManager.default
+        for (index, name) in ["..one", "..two"].enumerated() {
+            try tree.write([shell("a", "echo \(name)\n\(idle)")], generation: 10 + index)
+            try manager.createDirectory(at: folder.appendingPathComponent(name), withIntermediateDirectories: false)
+            let file = folder.appendingPathComponent("next.json")
+            try manager.moveItem(at: file, to: folder.appendingPathComponent(name).appendingPathComponent("next.json"))
+        }
+        symlink("..one", folder.appendingPathComponent("..data").path)
+        symlink("..data/next.json", folder.appendingPathComponent("next.json").path)
+        try await tree.printed("..one", by: "a")
+        symlink("..two", folder.appendingPathComponent("..tmp").path)
+        rename(folder.appendingPathComponent("..tmp").path, folder.appendingPathComponent("..data").path)
+        try await tree.printed("..two", by: "a")
+        #expect(await tree.stop() == 0)
+    }
+}

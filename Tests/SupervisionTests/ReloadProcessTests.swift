@@ -5,7 +5,7 @@ import Testing
 @testable import Supervision
 
 /// Reloads of a tree of real processes; a shell stands for the checker.
-@Suite struct ReloadProcessTests {
+@Suite(.serialized) struct ReloadProcessTests {
     private let idle = #"exec sleep 1000"#
 
     private func reloads(_ tree: RunningTree) throws -> JSONDocument {

@@ -2,6 +2,8 @@
 struct DependencyGraph: Sendable {
     /// The direct dependencies of each child.
     let dependencies: [[Int]]
+    /// Everything that each child depends on, directly or through others.
+    let allDependencies: [Set<Int>]
     /// Everything that depends on a child, directly or through others.
     let dependants: [Set<Int>]
     /// Dependencies before dependants; shorter than the tree when there is a circle.
@@ -31,6 +33,9 @@ struct DependencyGraph: Sendable {
             }
         }
         self.dependencies = dependencies
+        allDependencies = children.indices.map { child in
+            Set(children.indices.filter { dependants[$0].contains(child) })
+        }
         self.dependants = dependants
         startOrder = ordered
         nameInCircle = children.indices.first { !placed.contains($0) }.map { children[$0].name }

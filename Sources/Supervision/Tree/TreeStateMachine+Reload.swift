@@ -141,9 +141,8 @@ extension TreeStateMachine {
 
     func dependenciesHaveTakenOver(_ position: Int) -> Bool {
         guard reload != nil else { return true }
-        return graph.dependencies[position].allSatisfy { dependency in
+        return graph.allDependencies[position].allSatisfy { dependency in
             replicas(of: dependency).allSatisfy { $0.isLeaving || hasTakenOver($0) }
-                && dependenciesHaveTakenOver(dependency)
         }
     }
 

@@ -92,7 +92,7 @@ extension SQLConnection {
         let tables = schema.tables.map(\.name)
         statements += roles.grants(on: tables)
         statements += tables.map { "ALTER TABLE \(quoted($0)) OWNER TO \(quoted(roles.owner))" }
-        guard missing.isEmpty || place[3] == "t" else {
+        guard place[3] == "t" else {
             throw StoreError(
                 .permission,
                 (["this user may not make roles; have an administrator run:"] + statements.map { "  \($0);" })

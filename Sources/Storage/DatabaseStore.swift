@@ -30,7 +30,10 @@ actor DatabaseStore<Engine: SQLEngine>: Store {
 
     func insert(_ letters: [DeadLetter]) throws {
         guard !letters.isEmpty else { return }
-        try engine.transaction(.write) { try $0.insert(letters) }
+        try engine.transaction(.write) { connection in
+            try connection.insert(letters)
+            try connection.eraseLateArrivals(in: letters)
+        }
     }
 
     func acquireLease(

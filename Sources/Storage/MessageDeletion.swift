@@ -24,17 +24,35 @@ extension DatabaseStore {
 }
 
 extension SQLConnection {
+    /// The `reason` of a tombstone of which nothing else may be kept.
+    private static var erased: String { "erased" }
+
+    /// Takes out of letters that were just written what had been erased before they came.
+    func eraseLateArrivals(in letters: [DeadLetter]) throws {
+        let ids = Set(letters.flatMap(\.messageIDs))
+        guard !ids.isEmpty else { return }
+        let found = try query(
+            "SELECT id FROM messages WHERE id \(dialect.isAny(of: "$1")) AND deleted_at IS NOT NULL AND reason = $2",
+            [dialect.value(try ids.map { try $0.signed }), SQLValue(Self.erased)]
+        )
+        for id in found.rows.compactMap({ $0[0].flatMap { Snowflake($0) } }).sorted() { try eraseLetters(of: id) }
+    }
+
     /// One statement a message: deletions are rare.
     fileprivate func leaveTombstone(_ deletion: DeletePage.Deletion, erasing: Bool) throws {
-        let kept: Set = ["id", "channel_id", "deleted_at", "revision"]
+        let kept: Set = ["id", "channel_id", "deleted_at", "reason", "revision"]
         let cleared = TableLayout.messages.columns.map(\.name).filter { !kept.contains($0) }
         let clearing = erasing ? cleared.map { ", \(quoted($0)) = NULL" }.joined() : ""
         _ = try query(
             """
-            INSERT INTO messages (id, channel_id, deleted_at, revision) VALUES ($1, $2, $3, 0)
-            ON CONFLICT (id) DO UPDATE SET deleted_at = coalesce(messages.deleted_at, excluded.deleted_at)\(clearing)
+            INSERT INTO messages (id, channel_id, deleted_at, revision, reason) VALUES ($1, $2, $3, 0, $4)
+            ON CONFLICT (id) DO UPDATE SET deleted_at = coalesce(messages.deleted_at, excluded.deleted_at),
+                reason = coalesce(excluded.reason, messages.reason)\(clearing)
             """,
-            [try SQLValue(deletion.id), try SQLValue(deletion.channelID), SQLValue(deletion.seenAt)]
+            [
+                try SQLValue(deletion.id), try SQLValue(deletion.channelID), SQLValue(deletion.seenAt),
+                SQLValue(erasing ? Self.erased : nil),
+            ]
         )
     }
 
@@ -42,6 +60,10 @@ extension SQLConnection {
         for table in schema.recordTables {
             _ = try query("DELETE FROM \(quoted(table.name)) WHERE message_id = $1", [try SQLValue(id)])
         }
+        try eraseLetters(of: id)
+    }
+
+    private func eraseLetters(of id: Snowflake) throws {
         let letters = try deadLetterIDs(DeadLetterFilter(message: id))
         for letter in try letters.compactMap({ try deadLetter($0)?.letter }) { try erase(id, from: letter) }
     }

@@ -41,6 +41,8 @@ struct SetupCommand: ParsableCommand {
                 try await Self.setUpTables(pipeline, secrets, roles: roles, logger)
                 try await Self.setUpQueues(pipeline, secrets, logger)
             }
+        } catch let failure as CommandFailure {
+            throw failure
         } catch {
             throw CommandFailure(WorkerProcess.exitCode(of: error), "\(error)")
         }

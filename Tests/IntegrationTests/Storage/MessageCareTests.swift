@@ -81,7 +81,7 @@ struct MessageCareTests {
                 keeping: .all
             )
             let columns = TableLayout.messages.columns.map(\.name).filter {
-                !["id", "channel_id", "deleted_at", "revision"].contains($0)
+                !["id", "channel_id", "deleted_at", "reason", "revision"].contains($0)
             }
             let row = try await store.rows("SELECT \(columns.joined(separator: ", ")) FROM messages WHERE id = 1").rows
             #expect(row == [columns.map { _ in nil }])
@@ -93,6 +93,10 @@ struct MessageCareTests {
             #expect(String(decoding: page.payload, as: UTF8.self) == #"[{"id":"2","content":"kept"}]"#)
             let batch = try #require(try await store.deadLetter("batch")?.letter)
             #expect(String(decoding: batch.payload, as: UTF8.self) == #"[{"message":{"id":"3"}}]"#)
+            #expect(try await store.rows("SELECT reason FROM messages ORDER BY id").rows == [["erased"], [nil]])
+            // One that was still in a dead queue comes later.
+            try await store.insert([.sample("late", [1], payload: #"[{"id":"1","content":"secret"}]"#)])
+            #expect(try await store.deadLetter("late") == nil)
             #expect(try await store.books().balances)
         }
     }

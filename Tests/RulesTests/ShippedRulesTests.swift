@@ -67,4 +67,28 @@ struct ShippedRulesTests {
         #expect(compilation.messages == [])
         #expect(compilation.rules?.parsers.isEmpty == false)
     }
+
+    /// The family of signals-labelled differs in its words alone.
+    @Test func sharedPieces() throws {
+        let words: Set = ["n", "longs", "shorts", "entry", "sl", "tp", "risks", "ratios", "bullets", "names"]
+        let family = ["bare-targets", "bilingual", "comma", "russian", "spanish", "swedish", "turkish"]
+        let model = try pieces("signals-labelled")
+        #expect(model.count > 60)
+        for name in family {
+            for (piece, pattern) in try pieces("signals-\(name)") where !words.contains(piece) {
+                #expect(pattern == model[piece], "signals-\(name): \(piece)")
+            }
+        }
+    }
+
+    private func pieces(_ name: String) throws -> [String: String] {
+        let text = try source("parsers/signals/\(name).yaml").text
+        let head = text.components(separatedBy: "\nfields:")[0].components(separatedBy: "\ndefine:")[1]
+        var pieces: [String: String] = [:]
+        for line in head.split(separator: "\n") where !line.hasPrefix("  #") {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            pieces[parts[0].trimmingCharacters(in: .whitespaces)] = String(parts[1])
+        }
+        return pieces
+    }
 }

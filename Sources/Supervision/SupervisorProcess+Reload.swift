@@ -38,6 +38,12 @@ extension SupervisorProcess {
         record(.refused, problems: problems, changes: [])
     }
 
+    /// What was accepted since and nobody took over is no generation to fall back to.
+    private func withdraw(_ next: TreeSpecification, keeping kept: TreeSpecification) {
+        guard next.generation > kept.generation else { return }
+        for number in (kept.generation + 1)...next.generation { reloader?.withdraw(number) }
+    }
+
     private func note(_ problems: [String]) {
         for problem in problems { sink.write(TreeLogLine(level: .error, message: "reload: \(problem)")) }
     }
@@ -46,7 +52,7 @@ extension SupervisorProcess {
         do {
             try next.validate()
         } catch {
-            reloader?.withdraw(next.generation)
+            withdraw(next, keeping: tree)
             note(["\(error)"])
             return refuse(["\(error)"], because: "the new tree cannot be run; nothing changes")
         }
@@ -77,7 +83,7 @@ extension SupervisorProcess {
         if let job = end.refusedBy {
             let said = logs.tail(job).suffix(3).map { "\(job): \($0)" }
             // Nobody works by it, and nobody shall who starts from here.
-            reloader?.withdraw(next.generation)
+            withdraw(next, keeping: treeBefore)
             tree = treeBefore
             note(end.problems + said)
             return refuse(

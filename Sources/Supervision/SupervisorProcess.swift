@@ -109,7 +109,7 @@ package final class SupervisorProcess {
             return pollfd(fd: control.descriptor!.number, events: control.events(at: before), revents: 0)
         }
         polled += connecting.map(\.entry)
-        polled += reloader?.polled ?? []
+        if machine.treeStop == nil { polled += reloader?.polled ?? [] }
         let firstStatus = polled.count
         polled += status.polled
         let limit = waitLimit(at: before)

@@ -18,7 +18,6 @@ package struct PipelineCheck {
     /// The rule files of the last accepted generation; known only when they were asked for.
     var accepted: [SourceFile] { latest?.rules ?? [] }
     private var latest: Generation?
-    private var comparing = false
     /// Whether anything is wrong but rule files.
     private(set) var hasErrorsOutsideRules = true
     /// Where the generations are kept; known, or guessed, even when `pipeline.yaml` is broken.
@@ -40,7 +39,6 @@ package struct PipelineCheck {
         runningExamples: Bool = true,
         comparing: Bool = false
     ) {
-        self.comparing = comparing
         let url = URL(fileURLWithPath: path).standardizedFileURL
         let folder = url.deletingLastPathComponent().path
         dataFolder = folder + "/data"
@@ -109,11 +107,9 @@ package struct PipelineCheck {
             return
         }
         sources += ruleFiles
-        let known = Set(accepted.map { [$0.name, $0.text] })
+        let known = Dictionary(accepted.map { ($0.name, $0.text) }, uniquingKeysWith: { first, _ in first })
         let compilation = RuleCompiler.compile(
-            comparing
-                ? ruleFiles.sorted { known.contains([$0.name, $0.text]) && !known.contains([$1.name, $1.text]) }
-                : ruleFiles,
+            ruleFiles.filter { known[$0.name] == $0.text } + ruleFiles.filter { known[$0.name] != $0.text },
             records: pipeline.records,
             channels: pipeline.channelNames,
             runningExamples: runningExamples,

@@ -50,11 +50,16 @@ private struct StatusTable {
     private let generation: Int64
     private var rows: [[String]] = []
     private var degradedChannels: Int64 = 0
+    private let degraded: String?
+    /// Of the last reload.
+    private let problems: [String]
 
     init(_ status: JSONView) {
         name = status["name"]?.string ?? ""
         state = status["state"]?.string ?? ""
         generation = status["generation"]?.integer ?? 0
+        degraded = status["degraded"]?.string
+        problems = status["reload"]?["problems"]?.elements.compactMap(\.string) ?? []
         guard let workers = status["workers"] else { return }
         for worker in workers.elements {
             degradedChannels += worker["stats"]?["degraded_channels"]?.integer ?? 0
@@ -80,6 +85,8 @@ private struct StatusTable {
                 return column == 1 ? coloured(padded) : padded
             }.joined(separator: "  ")
         }
+        if let degraded { Terminal.output(Terminal.styled(degraded, .red)) }
+        for problem in problems { Terminal.output("  \(problem)") }
         Terminal.output(line(header, isHeader: true))
         for row in rows { Terminal.output(line(row, isHeader: false)) }
         if degradedChannels > 0 {

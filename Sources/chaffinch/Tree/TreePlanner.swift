@@ -13,6 +13,8 @@ final class TreePlanner {
     private let executable: String
     /// Prepared once: its ports and its password are for good.
     private var managed: ManagedBroker?
+    /// The last one that made a tree.
+    private var generation = 0
     /// The rule files' folder as last known: a broken `pipeline.yaml` does not name one.
     private var parsersFolder: String?
 
@@ -30,8 +32,8 @@ final class TreePlanner {
     ///   prepared; ``FileProblem`` when the generation cannot be read.
     func tree(_ report: CheckReport) throws -> TreeSpecification {
         guard let number = report.generation else { throw CommandFailure(ExitCode.configuration) }
-        let generation = try GenerationStore(dataFolder: report.dataFolder).load(number, readingRules: false)
-        let pipeline = generation.pipeline
+        let store = GenerationStore(dataFolder: report.dataFolder)
+        let pipeline = try store.load(number, readingRules: false).pipeline
         parsersFolder = pipeline.parsersFolder
         var builder = TreeBuilder(
             pipeline: pipeline,
@@ -54,11 +56,13 @@ final class TreePlanner {
             managed = broker
             builder.secrets[pipeline.broker.url.variable] = broker.url
         }
+        let children = try builder.children(managedBroker: needsBroker ? managed : nil)
+        self.generation = number
         return TreeSpecification(
             name: pipeline.name,
             generation: number,
             degraded: report.degraded,
-            children: try builder.children(managedBroker: needsBroker ? managed : nil),
+            children: children,
             stopTimeout: pipeline.supervisor.stopTimeout,
             statusSocket: pipeline.dataFolder + "/supervisor.sock",
             log: Self.logSettings(pipeline.supervisor)
@@ -77,8 +81,17 @@ final class TreePlanner {
             watched: watched,
             read: { [self] line in
                 let report = try JSONDecoder().decode(CheckReport.self, from: Data(line))
-                let tree = report.generation == nil ? nil : try self.tree(report)
-                return ReloadSource.Finding(tree: tree, problems: report.problems, watched: watched)
+                guard let number = report.generation else {
+                    return ReloadSource.Finding(tree: nil, problems: report.problems, watched: watched)
+                }
+                do {
+                    let tree = try self.tree(report)
+                    return ReloadSource.Finding(tree: tree, problems: report.problems, watched: watched)
+                } catch {
+                    // Nobody works by it, and nobody can.
+                    if number > generation { try? store.withdraw(number) }
+                    throw error
+                }
             },
             withdraw: { try? store.withdraw($0) }
         )

@@ -2,62 +2,6 @@ internal import Model
 
 /// Reads the fields and lists of one record, for every engine: what differs is where a value comes from.
 final class Extractor {
-    struct FieldRule {
-        /// Place in the record type.
-        var index: Int
-        var name: String
-        var isRequired: Bool
-        /// Tried in turn; the first that gives a value wins.
-        var sources: [FieldSource]
-    }
-
-    enum FieldSource {
-        /// A match in the whole text.
-        case pattern(Pattern, groups: [Int], ValueReader)
-        /// A value from elsewhere, or the part of it that a pattern selects.
-        case value(ValueOrigin, Selection?, ValueReader)
-        case constant(FieldValue)
-    }
-
-    struct Selection {
-        var pattern: Pattern
-        var groups: [Int]
-    }
-
-    /// Several fields by one match. The first shape that matches decides about all of them.
-    struct Shape {
-        var pattern: Pattern
-        /// As the rule's author wrote it.
-        var written: String
-        var captures: [Capture]
-    }
-
-    struct ListRule {
-        var index: Int
-        var name: String
-        var type: ListType
-        var entries: [ListEntry]
-    }
-
-    struct ListEntry {
-        var origin = ValueOrigin.text
-        /// `nil` where the whole value is taken.
-        var pattern: Pattern?
-        /// As the rule's author wrote it.
-        var written: String
-        /// By groups of the pattern; without one, by paths from the value, or the value itself.
-        var captures: [Capture]
-        /// Values every element of this entry starts with, by the field's place.
-        var constants: [FieldValue?]
-    }
-
-    struct Capture {
-        var field: Int
-        var groups: [Int] = []
-        var path: ValuePath?
-        var reader: ValueReader
-    }
-
     enum Extraction {
         case absent(Missing)
         case failed(StepFailure)

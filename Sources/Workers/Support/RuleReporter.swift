@@ -11,12 +11,14 @@ struct RuleReporter {
     private let replica: Int
     private var written: ContinuousClock.Instant?
     private var last: (generation: Int, messages: Int) = (-1, 0)
-    /// Differences of shadows that the log has told, by the rule's id.
-    private var told: [String: [ShadowDifference]] = [:]
+    /// The difference of a shadow that the log told last, and when, by the rule's id.
+    private var told: [String: (difference: ShadowDifference, at: ContinuousClock.Instant)] = [:]
     private var named: Set<String> = []
     private var cannotWrite = false
 
     private static let interval: Duration = .seconds(2)
+    /// Between two lines about one shadow.
+    private static let quiet: Duration = .seconds(30)
 
     init(_ context: WorkerContext) {
         self.context = context
@@ -71,20 +73,27 @@ struct RuleReporter {
                     metadata: ["rule": "\(id)", "steps": "\(steps)"]
                 )
             }
-            guard let shadow = count.shadow else { continue }
-            for difference in shadow.differences where told[id]?.contains(difference) != true {
-                context.logger.info(
-                    "a rule in shadow reads a message differently",
-                    metadata: [
-                        "rule": "\(id)", "message_id": "\(difference.messageID)",
-                        "channel_id": "\(difference.channelID)",
-                        "live_rule": "\(difference.liveParser ?? "none")", "live": "\(Self.short(difference.live))",
-                        "shadow": "\(Self.short(difference.shadow))",
-                    ]
-                )
-            }
-            told[id] = shadow.differences
+            if let shadow = count.shadow { tell(id, shadow) }
         }
+    }
+
+    /// The newest difference, and not too often: `chaffinch rules` shows more of them.
+    private mutating func tell(_ id: String, _ shadow: ShadowCounts) {
+        let now = ContinuousClock.now
+        guard let difference = shadow.differences.last, told[id]?.difference != difference,
+            told[id].map({ now - $0.at >= Self.quiet }) ?? true
+        else { return }
+        told[id] = (difference, now)
+        context.logger.info(
+            "a rule in shadow reads a message differently",
+            metadata: [
+                "rule": "\(id)", "message_id": "\(difference.messageID)", "channel_id": "\(difference.channelID)",
+                "live_rule": "\(difference.liveParser ?? "none")", "live": "\(Self.short(difference.live))",
+                "shadow": "\(Self.short(difference.shadow))", "same": "\(shadow.same)",
+                "different": "\(shadow.different)", "only_shadow": "\(shadow.onlyShadow)",
+                "only_live": "\(shadow.onlyLive)",
+            ]
+        )
     }
 
     private static func short(_ lines: [String]) -> String {

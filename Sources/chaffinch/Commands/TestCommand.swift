@@ -57,10 +57,16 @@ struct TestCommand: ParsableCommand {
         }
         let failed = compilation.examples.count { !$0.passed }
         let parsers = Set(compilation.examples.map(\.parser)).count
-        Terminal.output(
-            "\(compilation.examples.count - failed) passed, \(failed) failed, in \(parsers) "
-                + (parsers == 1 ? "parser" : "parsers")
-        )
+        let broken = Set(shownDiagnostics.map(\.file)).count
+        let mistakes = "\(broken) \(broken == 1 ? "file has" : "files have") mistakes"
+        if compilation.examples.isEmpty {
+            Terminal.output("no example ran" + (broken > 0 ? ": \(mistakes)" : ""))
+        } else {
+            Terminal.output(
+                "\(compilation.examples.count - failed) passed, \(failed) failed, in \(parsers) "
+                    + (parsers == 1 ? "parser" : "parsers") + (broken > 0 ? "; \(mistakes)" : "")
+            )
+        }
         if failed > 0 || !shownDiagnostics.isEmpty { throw CommandFailure(ExitCode.failed) }
     }
 

@@ -21,6 +21,7 @@ let package = Package(
     products: [
         .executable(name: "chaffinch", targets: ["chaffinch"]),
         .executable(name: "discord-simulator", targets: ["discord-simulator"]),
+        .executable(name: "openai-simulator", targets: ["openai-simulator"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -78,11 +79,23 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // For development: the services Chaffinch talks to, simulated.
+        .target(
+            name: "SimulatorKit",
+            dependencies: ["Model", .product(name: "Hummingbird", package: "hummingbird"), log],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "discord-simulator",
             dependencies: [
-                "Model", .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Model", "SimulatorKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "openai-simulator",
+            dependencies: [
+                "Model", "SimulatorKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
         ),
@@ -144,7 +157,9 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Storage", "Model", "TestSupport", "chaffinch", "discord-simulator", log],
+            dependencies: [
+                "Storage", "Model", "TestSupport", "chaffinch", "discord-simulator", "openai-simulator", log,
+            ],
             swiftSettings: settings
         ),
     ]

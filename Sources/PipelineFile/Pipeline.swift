@@ -78,6 +78,10 @@ package struct Pipeline: Sendable, Codable, Equatable {
         package var model: String
         package var concurrency: Int
         package var dailyTokens: Int
+        /// The most that the requests about one message may cost together.
+        package var messageTokens: Int
+        /// The daily budget of each channel; `nil` for none of its own.
+        package var channelTokens: Int?
         package var onBudget: OnBudget
     }
 

@@ -5,7 +5,7 @@ package protocol MessageDeletion {
     /// Leaves a tombstone for each: a row with its id, its channel and `deleted_at`, which no version of the message
     /// changes any more, whether it was there before or comes later.
     ///
-    /// - Parameter erasing: the channels of which content, payload, records and dead letters go too. Of other channels
+    /// - Parameter erasing: the channels of which content, payload, records, dead letters and kept answers go too. Of other channels
     ///   what was stored stays.
     func delete(_ deletions: [DeletePage.Deletion], erasing: Set<Snowflake>) async throws
 }
@@ -57,7 +57,7 @@ extension SQLConnection {
     }
 
     fileprivate func erase(_ id: Snowflake, schema: StoreSchema) throws {
-        for table in schema.recordTables {
+        for table in schema.recordTables + [.openaiAnswers] {
             _ = try query("DELETE FROM \(quoted(table.name)) WHERE message_id = $1", [try SQLValue(id)])
         }
         try eraseLetters(of: id)

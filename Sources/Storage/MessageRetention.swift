@@ -2,7 +2,7 @@ import Model
 
 /// What `store.retention` asks of a store. Errors are as of ``Store``.
 package protocol MessageRetention {
-    /// Deletes messages older than so many days by the database's clock, with all their records, and replayed dead
+    /// Deletes messages older than so many days by the database's clock, with all their records and kept answers, and replayed dead
     /// letters in which nothing is younger. Cursors and letters that are not replayed stay.
     ///
     /// - Parameter limit: how many messages, and how many letters, at most: one small transaction.
@@ -34,6 +34,10 @@ extension SQLConnection {
                     [dialect.value(expired)]
                 )
             }
+            _ = try query(
+                "DELETE FROM openai_answers WHERE message_id \(dialect.isAny(of: "$1"))",
+                [dialect.value(expired)]
+            )
         }
         let letters = try deleteExpiredLetters(upTo: oldest, now: now, days: days, limit: limit)
         return max(expired.count, letters)

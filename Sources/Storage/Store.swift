@@ -5,7 +5,9 @@ package import Model
 ///
 /// Every method is one transaction. Blocking calls run on a thread of the store's own. All methods throw
 /// ``StoreError``; after `unavailable` the same call may be made again, since every one of them is idempotent.
-package protocol Store: DeadLetterDesk, MessageArchive, MessageDeletion, MessageRetention, RoleSetup, Sendable {
+package protocol Store:
+    DeadLetterDesk, LastResortLedger, MessageArchive, MessageDeletion, MessageRetention, RoleSetup, Sendable
+{
     /// Creates the tables, or widens them to what the schema asks for, all in one transaction and under a lock, so
     /// that two setups at once do not clash. A SQLite file is made where there is none, with the folders above it (for
     /// their owner alone); every other method throws `notSetUp` then and makes nothing.

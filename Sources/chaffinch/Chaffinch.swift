@@ -46,7 +46,7 @@ struct ChaffinchCommand: ParsableCommand {
         subcommands: [
             SupervisorCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, ParseCommand.self,
             RulesCommand.self, ScoreCommand.self, SetupCommand.self, DeadCommand.self, ReparseCommand.self,
-            ImportCommand.self,
+            ImportCommand.self, SpendCommand.self,
             StatusCommand.self, ReloadCommand.self, RestartCommand.self, ResetCommand.self, SchemaCommand.self,
             WorkerCommand.self,
         ]

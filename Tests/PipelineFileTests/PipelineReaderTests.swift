@@ -99,7 +99,6 @@ import Testing
             messages(reading.diagnostics) == [
                 "pipeline.yaml:9:9: warning: the gateway is not built yet; channels are polled every 500s",
                 "pipeline.yaml:12:85: warning: threads are not read yet; only the channel itself is",
-                "pipeline.yaml:30:12: warning: the last resort is not built yet; no message is sent to OpenAI",
                 "pipeline.yaml:54:5: warning: 'consumes' is not built yet; the command gets no messages",
                 "pipeline.yaml:64:20: warning: the console is not built yet; see 'chaffinch status'",
             ]

@@ -46,12 +46,13 @@ struct RuleCompilerTests {
         }
     }
 
-    @Test("the last resort's file is read as far as its head, and never tried")
+    @Test("the last resort's file is among the parsers, and no text is tried on it")
     func openai() {
         let compilation = compile(
             "parser: last\nrecord: sample\nengine: openai\ninstructions: Read it.\ngate: [x]\ncheck: [amount > 0]"
         )
-        #expect(compilation.messages == ["r1.yaml:3:1: warning: engine 'openai' is read but not tried yet"])
+        #expect(compilation.messages == [])
+        #expect(compilation.rules?.lastResort.isOff == false)
         #expect(compilation.files.map(\.isGood) == [true])
         #expect(compilation.rules?.parsers.map(\.engine) == [.openai])
         #expect(compilation.outcome("x name=1") == "unmatched")

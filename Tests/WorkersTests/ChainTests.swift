@@ -64,6 +64,26 @@ import Testing
         )
     }
 
+    @Test func whatTheLastResortWouldNotAskAboutEndsWithoutIt() throws {
+        let batch = [
+            try message(1, .unmatched), try message(2, .invalid, reason: "r: why"), try message(3, .unmatched),
+        ]
+        let alone = Chain(plugins: [], hasLastResort: true)
+        let routing = alone.route(batch, from: "parse") { $0.id == Snowflake(3) }
+        #expect(routing.store == [batch[0], batch[1]])
+        #expect(routing.onward == [batch[2]])
+        #expect(alone.withoutLastResort(batch[1]) == batch[1])
+        // A plugin has declined it by then, and no plugin is asked whether it admits a message.
+        let behind = Chain(plugins: ["score"], hasLastResort: true)
+        #expect(behind.route(batch, from: "parse") { _ in false }.onward == batch)
+        #expect(
+            behind.route(batch, from: "plugin.score") { _ in false }.store.map(\.outcome) == [
+                .skipped, .skipped, .skipped,
+            ]
+        )
+        #expect(behind.withoutLastResort(batch[0]).outcome == .skipped)
+    }
+
     @Test func anEndlessReasonIsCut() throws {
         let declined = try message(1, .unmatched).declined(by: "a", because: String(repeating: "x", count: 10_000))
         #expect(try #require(declined.reason).count == 503)

@@ -58,10 +58,20 @@ package struct Breaker: Sendable, Equatable {
         case .open: return false
         case .closed where failures(at: now) < settings.failures: return false
         case .closed, .halfOpen:
-            state = .open(until: now + nextOpen)
-            nextOpen = min(nextOpen * 2, max(settings.maximumOpen, settings.open))
+            open(at: now)
             return true
         }
+    }
+
+    /// Opens it whatever was counted, after a failure that says of itself that it will last.
+    package mutating func trip(at now: Duration) {
+        if case .open = state { return }
+        open(at: now)
+    }
+
+    private mutating func open(at now: Duration) {
+        state = .open(until: now + nextOpen)
+        nextOpen = min(nextOpen * 2, max(settings.maximumOpen, settings.open))
     }
 
     /// An attempt did well for ``Settings/stable``.

@@ -46,19 +46,20 @@ extension PipelineDecoder {
             model: "gpt-4.1-mini",
             concurrency: 8,
             dailyTokens: 2_000_000,
+            messageTokens: 16_000,
+            channelTokens: nil,
             onBudget: .park
         )
         guard var section = section(node, "openai") else { return openai }
         if let key = secret(.openAIKey, in: &section, isUsed: isUsed) {
             openai.apiKey = key.reference
-            if key.value.map({ !$0.isEmpty }) ?? false {
-                notYet("the last resort is not built yet; no message is sent to OpenAI", at: key.node)
-            }
         }
         openai.baseURL = httpURL("base_url", in: &section) ?? openai.baseURL
         openai.model = text("model", in: &section) ?? openai.model
         openai.concurrency = integer("concurrency", in: &section, 1...256) ?? openai.concurrency
         openai.dailyTokens = integer("daily_tokens", in: &section, 0...1_000_000_000_000) ?? openai.dailyTokens
+        openai.messageTokens = integer("message_tokens", in: &section, 1_000...1_000_000) ?? openai.messageTokens
+        openai.channelTokens = integer("channel_tokens", in: &section, 0...1_000_000_000_000) ?? openai.channelTokens
         openai.onBudget = choice("on_budget", in: &section) ?? openai.onBudget
         finish(section)
         return openai

@@ -103,6 +103,11 @@ package enum PipelineSchema {
                 ("model", .string("The model's name.", default: "gpt-4.1-mini")),
                 ("concurrency", integer("Requests at a time.", 1...256, 8)),
                 ("daily_tokens", integer("Budget of a UTC day.", 0...1_000_000_000_000, 2_000_000)),
+                (
+                    "message_tokens",
+                    integer("The most that the requests about one message may cost.", 1_000...1_000_000, 16_000)
+                ),
+                ("channel_tokens", integer("Budget of each channel a day; default: none.", 0...1_000_000_000_000)),
                 ("on_budget", choice("What happens when it is spent.", Pipeline.OpenAI.OnBudget.self, "park")),
             ]
         )

@@ -7,6 +7,9 @@ package struct HTTPRequest: Sendable {
     package var headers: [(String, String)]
     package var body: [UInt8]?
     package var connectTimeout: Duration
+    /// No byte for so long, before the first or between two, ends the exchange; in whole seconds, rounded up. `nil`
+    /// leaves it to ``timeout``.
+    package var silenceTimeout: Duration?
     /// For the whole exchange, connecting included.
     package var timeout: Duration
     /// After decompression.
@@ -18,6 +21,7 @@ package struct HTTPRequest: Sendable {
         headers: [(String, String)] = [],
         body: [UInt8]? = nil,
         connectTimeout: Duration = .seconds(10),
+        silenceTimeout: Duration? = nil,
         timeout: Duration = .seconds(30),
         maximumBodyBytes: Int = 16 * 1024 * 1024
     ) {
@@ -26,6 +30,7 @@ package struct HTTPRequest: Sendable {
         self.headers = headers
         self.body = body
         self.connectTimeout = connectTimeout
+        self.silenceTimeout = silenceTimeout
         self.timeout = timeout
         self.maximumBodyBytes = maximumBodyBytes
     }

@@ -100,6 +100,10 @@ final class Transfer {
         cf_curl_set_text(easy, CURLOPT_ACCEPT_ENCODING, "")
         cf_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeout.positiveMilliseconds)
         cf_curl_set_long(easy, CURLOPT_TIMEOUT_MS, request.timeout.positiveMilliseconds)
+        if let silence = request.silenceTimeout {
+            cf_curl_set_long(easy, CURLOPT_LOW_SPEED_LIMIT, 1)
+            cf_curl_set_long(easy, CURLOPT_LOW_SPEED_TIME, (silence.positiveMilliseconds + 999) / 1000)
+        }
     }
 
     private func setUpRequest() {

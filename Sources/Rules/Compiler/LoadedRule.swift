@@ -22,7 +22,7 @@ struct LoadedRule {
     var head: RuleHead? {
         switch result {
         case .parser(let parser): parser.head
-        case .headOnly(let head): head
+        case .lastResort(_, let head): head
         case .broken: nil
         }
     }
@@ -31,18 +31,8 @@ struct LoadedRule {
         if case .broken(let id) = result { id } else { head?.id }
     }
 
-    var headSummary: ParserSummary? {
-        guard case .headOnly(let head) = result, isGood else { return nil }
-        return ParserSummary(
-            id: head.id,
-            record: head.record.name,
-            priority: head.priority,
-            status: head.status,
-            engine: head.engine,
-            file: file,
-            version: "",
-            gate: head.gate.map { .given($0.literals) } ?? .none
-        )
+    var lastResort: LastResortRule? {
+        if case .lastResort(let rule, _) = result, isGood { rule } else { nil }
     }
 
     /// Runs the file's examples and reports those that fail.

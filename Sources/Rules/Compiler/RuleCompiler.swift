@@ -81,7 +81,8 @@ package enum RuleCompiler {
             if !new.isEmpty { reportConflicts(&loaded, settled: settled) }
         }
         for rule in loaded { diagnostics.append(rule.diagnostics) }
-        let rules = RuleSet(loaded.compactMap(\.goodParser), others: loaded.compactMap(\.headSummary))
+        let rules = RuleSet(loaded.compactMap(\.goodParser), others: loaded.compactMap(\.lastResort?.summary))
+        rules.lastResort = LastResort(loaded.compactMap(\.lastResort))
         rules.context = context
         return RuleCompilation(
             rules: rules,

@@ -1,12 +1,12 @@
 internal import Model
 
 /// A `check:` bound to a record type: what every record of it must satisfy.
-struct Expression {
+struct Expression: Sendable {
     /// As written.
     let source: String
     private let condition: Condition
 
-    indirect enum Condition {
+    indirect enum Condition: Sendable {
         case compare(ExpressionTree.Comparison, Operand, Operand, ignoringCase: Bool)
         case member(Operand, [FieldValue], isNegated: Bool, ignoringCase: Bool)
         case present(Place)
@@ -16,7 +16,7 @@ struct Expression {
         case or(Condition, Condition)
     }
 
-    indirect enum Operand {
+    indirect enum Operand: Sendable {
         case literal(FieldValue)
         case place(Place)
         case negated(Operand)
@@ -24,14 +24,14 @@ struct Expression {
     }
 
     /// Where in a record the values stand.
-    enum Place {
+    enum Place: Sendable {
         case field(Int)
         case list(Int, where: Selection?)
         case element(list: Int, field: Int, where: Selection?)
     }
 
     /// The elements of a list whose enum has a value.
-    struct Selection {
+    struct Selection: Sendable {
         var field: Int
         var value: FieldValue
     }

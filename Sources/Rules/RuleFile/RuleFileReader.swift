@@ -15,7 +15,7 @@ struct RuleFileReader {
     enum Result {
         case parser(RuleParser)
         /// A file of the last resort, which no text is tried on here.
-        case headOnly(RuleHead)
+        case lastResort(LastResortRule, RuleHead)
         /// Reported in ``diagnostics``.
         case broken(id: String?)
     }
@@ -42,13 +42,9 @@ struct RuleFileReader {
         }
         switch readEngine(&map) {
         case .openai:
-            let engine = map.key("engine") ?? root
-            diagnostics.warning("engine 'openai' is read but not tried yet", at: engine)
-            let head = readHead(&map, engine: .openai)
-            _ = map.optional("instructions")
-            map.finish(&diagnostics)
-            guard let head, !diagnostics.hasErrors else { return .broken(id: id) }
-            return .headOnly(head)
+            let lastResort = readLastResort(&map)
+            guard let lastResort, !diagnostics.hasErrors else { return .broken(id: id) }
+            return .lastResort(lastResort.0, lastResort.1)
         case let engine?:
             let parser = readParser(&map, engine: engine)
             guard let parser, !diagnostics.hasErrors else { return .broken(id: id) }
@@ -111,7 +107,7 @@ struct RuleFileReader {
 
     // MARK: The head
 
-    private mutating func readHead(_ map: inout MappingReader, engine: RuleEngine) -> RuleHead? {
+    mutating func readHead(_ map: inout MappingReader, engine: RuleEngine) -> RuleHead? {
         let id = readID(&map)
         let record = readRecord(&map)
         let status: RuleStatus? = map.optional("status").flatMap { $0.choice("'status'", &diagnostics) }

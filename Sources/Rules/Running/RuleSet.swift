@@ -16,6 +16,8 @@ package final class RuleSet {
     package let parsers: [ParserSummary]
     /// The generation it was made from, for whoever reports on it.
     package var generation = 0
+    /// The files of the last resort, which are not among the rules: what they are for is asked about elsewhere.
+    package internal(set) var lastResort = LastResort([])
     /// Messages so far.
     package private(set) var messages = 0
     /// Messages whose text was longer than ``longestText``.

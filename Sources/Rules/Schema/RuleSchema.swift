@@ -125,7 +125,7 @@ package enum RuleSchema {
         let common = ["decimal", "define", "fields", "lists"]
         let ofText = engine.readsText ? ["split", "cover"] : []
         return switch engine {
-        case .openai: ["instructions"]
+        case .openai: ["decimal", "fields", "lists", "instructions"]
         case .template: common + ofText + ["template"]
         case .json: common + ["records"]
         case .regex, .pairs, .embed: common + ofText

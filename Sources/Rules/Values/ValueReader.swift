@@ -8,7 +8,7 @@ package struct ValueReader: Sendable {
     private let values: [String]
     private let spellings: [String: String]
     /// What `map:` makes of a text, already typed; the keys are small letters.
-    private var mapping: [String: FieldValue]
+    private(set) var mapping: [String: FieldValue]
     private var edit = CaptureEdit()
 
     /// Why a text gave no value.
@@ -70,6 +70,20 @@ package struct ValueReader: Sendable {
     package func read(_ text: String) throws(Problem) -> FieldValue {
         if !mapping.isEmpty, let mapped = mapping[text.lowercased()] { return mapped }
         return try convert(text)
+    }
+
+    /// Reads a text that is nothing but a value, as ``read(_:at:)`` reads a capture.
+    func readWhole(_ text: String) throws(Problem) -> FieldValue? {
+        let bytes = Array(text.utf8)
+        let result = bytes.withUnsafeBufferPointer { buffer -> Result<FieldValue?, Problem> in
+            Result { () throws(Problem) in try read(buffer, at: 0..<buffer.count) }
+        }
+        return try result.get()
+    }
+
+    /// The words that stand for a value: those of `map:`, and an enum's own unless `map:` gives them another meaning.
+    var words: [String: FieldValue] {
+        mapping.merging(spellings.mapValues { .text($0) }) { mapped, _ in mapped }
     }
 
     private func convert(_ text: String) throws(Problem) -> FieldValue {

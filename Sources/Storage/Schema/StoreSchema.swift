@@ -33,7 +33,7 @@ package struct StoreSchema: Sendable {
     var recordTables: [TableLayout] { records.flatMap { [$0.table] + $0.lists.map(\.table) } }
 
     var tables: [TableLayout] {
-        [.chaffinchSchema, .messages, .fetchCursors, .deadLetters] + recordTables
+        [.chaffinchSchema, .messages, .fetchCursors, .deadLetters, .openaiSpend, .openaiAnswers] + recordTables
     }
 
     /// Why no database could hold these tables; empty when one can.

@@ -17,7 +17,7 @@ package struct ParseWorker {
     /// - Throws: ``WorkerFailure`` with exit code 78 when the generation's rules do not compile here.
     package init(_ context: WorkerContext) throws {
         self.context = context
-        shelf = RuleShelf(try Self.compileRules(context.generation, reusing: nil))
+        shelf = RuleShelf(try WorkerContext.compileRules(context.generation, reusing: nil))
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
         consumer = try context.consumer(of: [context.topology.workQueue(Topology.parse)])
     }
@@ -25,7 +25,7 @@ package struct ParseWorker {
     /// Runs until the process drains; what is in hand is finished first.
     package func run() async throws {
         try await context.takingOver(as: .parse) { [shelf] generation in
-            shelf.put(try Self.compileRules(generation, reusing: shelf.latest))
+            shelf.put(try WorkerContext.compileRules(generation, reusing: shelf.latest))
         } while: {
             try await context.consuming(consumer) { try await work() }
         }
@@ -76,27 +76,11 @@ package struct ParseWorker {
                 )
             }
         }
-        outgoing += context.outgoing(batch, from: Topology.parse, of: delivery)
-        return (batch, outgoing)
-    }
-
-    private static func compileRules(_ generation: Generation, reusing known: RuleSet?) throws -> RuleSet {
-        let compilation = RuleCompiler.compile(
-            generation.rules,
-            records: generation.pipeline.records,
-            channels: generation.pipeline.channelNames,
-            runningExamples: false,
-            reusing: known
-        )
-        guard let rules = compilation.rules else {
-            throw WorkerFailure(
-                exitCode: ExitCode.configuration,
-                "the rules of generation \(generation.number) do not compile: "
-                    + "\(compilation.diagnostics.all.first?.message ?? "unknown")"
-            )
+        let lastResort = shelf.take().lastResort
+        outgoing += context.outgoing(batch, from: Topology.parse, of: delivery) {
+            lastResort.question(about: $0) != nil
         }
-        rules.generation = generation.number
-        return rules
+        return (batch, outgoing)
     }
 }
 

@@ -33,13 +33,20 @@ package struct Chain: Sendable, Equatable {
 
     /// Sends records to store and what is undecided to the next stage. After the last stage the undecided is final:
     /// `unmatched` or `invalid` when no stage stands behind parse, otherwise `skipped`.
-    package func route(_ batch: [ParsedMessage], from stage: String) -> Routing {
+    ///
+    /// - Parameter admits: whether the last resort would ask about a message. For one it would not, it does not stand
+    ///   in the chain.
+    package func route(
+        _ batch: [ParsedMessage],
+        from stage: String,
+        admits: (Message) -> Bool = { _ in true }
+    ) -> Routing {
         var routing = Routing()
         let next = self.stage(after: stage)
         for var parsed in batch {
             if parsed.outcome == .parsed || parsed.outcome == .skipped {
                 routing.store.append(parsed)
-            } else if next != nil {
+            } else if let next, next != Topology.openai || admits(parsed.message) {
                 routing.onward.append(parsed)
             } else {
                 if stage != Topology.parse { parsed.outcome = .skipped }
@@ -48,6 +55,13 @@ package struct Chain: Sendable, Equatable {
         }
         if !routing.onward.isEmpty { routing.next = next }
         return routing
+    }
+
+    /// An undecided message as it would have ended without the last resort.
+    package func withoutLastResort(_ parsed: ParsedMessage) -> ParsedMessage {
+        var final = parsed
+        if stages.first != Topology.openai { final.outcome = .skipped }
+        return final
     }
 }
 

@@ -12,6 +12,7 @@ extension Fault {
         case let error as StoreError: self.init(Self.kind(of: error.code), code: error.state, "\(error)")
         case let error as BrokerError: self.init(Self.kind(of: error.code), "\(error)")
         case let error as DiscordError: self.init(Self.kind(of: error.code), "\(error)")
+        case let fault as OpenAIFault: self.init(Self.kind(of: fault.kind), "\(fault)")
         case is UnpublishableMessage, is JSONError, is MessageError, is RecordBatchError:
             self.init(.permanent, "\(error)")
         default: self.init(.transient, "\(error)")
@@ -31,6 +32,14 @@ extension Fault {
         switch code {
         case .unavailable, .closed, .timeout: .outage
         case .accessRefused, .conflict: .configuration
+        }
+    }
+
+    private static func kind(of fault: OpenAIFault.Kind) -> Kind {
+        switch fault {
+        case .limited, .quotaSpent, .unauthorised, .notFound: .outage
+        case .refused: .permanent
+        case .passing: .transient
         }
     }
 

@@ -3,28 +3,45 @@ import Model
 import PipelineFile
 
 extension WorkerContext {
-    var chain: Chain { Chain(plugins: [], hasLastResort: false) }
+    var chain: Chain { Chain(plugins: [], hasLastResort: hasLastResort) }
+
+    /// A batch for the last resort is small: its messages are asked about one by one, and none may wait in hand for
+    /// half an hour.
+    private static var mostForLastResort: Int { 8 }
 
     /// What must be confirmed before the delivery that `batch` came of may be acknowledged: at most one record batch
     /// for store and one for the next stage of the chain.
-    func outgoing(_ batch: [ParsedMessage], from stage: String, of delivery: Delivery) -> [OutgoingMessage] {
-        let routing = chain.route(batch, from: stage)
+    func outgoing(
+        _ batch: [ParsedMessage],
+        from stage: String,
+        of delivery: Delivery,
+        admits: (Message) -> Bool = { _ in true }
+    ) -> [OutgoingMessage] {
+        let routing = chain.route(batch, from: stage, admits: admits)
         var outgoing: [OutgoingMessage] = []
-        func add(_ part: [ParsedMessage], to stage: String) {
-            guard !part.isEmpty else { return }
-            outgoing.append(
-                OutgoingMessage(
-                    exchange: topology.workExchange,
-                    routingKey: stage,
-                    type: WireType.batch,
-                    messageID: delivery.messageID ?? part[0].message.id.description,
-                    headers: headers(keeping: delivery.headers),
-                    body: RecordBatch.encode(part)
-                )
-            )
+        if !routing.store.isEmpty { outgoing.append(message(routing.store, to: Topology.store, of: delivery)) }
+        guard let next = routing.next else { return outgoing }
+        guard next == Topology.openai else { return outgoing + [message(routing.onward, to: next, of: delivery)] }
+        for start in stride(from: 0, to: routing.onward.count, by: Self.mostForLastResort) {
+            let part = Array(routing.onward[start...].prefix(Self.mostForLastResort))
+            var message = message(part, to: next, of: delivery)
+            if start > 0 { message.messageID = part[0].message.id.description }
+            outgoing.append(message)
         }
-        add(routing.store, to: Topology.store)
-        if let next = routing.next { add(routing.onward, to: next) }
         return outgoing
+    }
+
+    /// A part of what came in `delivery`, for another stage.
+    ///
+    /// - Parameter part: not empty.
+    func message(_ part: [ParsedMessage], to stage: String, of delivery: Delivery) -> OutgoingMessage {
+        OutgoingMessage(
+            exchange: topology.workExchange,
+            routingKey: stage,
+            type: WireType.batch,
+            messageID: delivery.messageID ?? part[0].message.id.description,
+            headers: headers(keeping: delivery.headers),
+            body: RecordBatch.encode(part)
+        )
     }
 }

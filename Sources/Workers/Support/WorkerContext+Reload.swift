@@ -24,7 +24,7 @@ extension WorkerContext {
     private func takeOver(_ number: Int, as role: Role, _ take: (Generation) async throws -> Void) async {
         do {
             let store = GenerationStore(dataFolder: pipeline.dataFolder)
-            let next = try store.load(number, readingRules: role == .parse)
+            let next = try store.load(number, readingRules: role.readsRules)
             guard next.pipeline.withLiveParts(of: pipeline, for: role) == pipeline else {
                 throw WorkerFailure(exitCode: ExitCode.configuration, "only a new process can take over what changed")
             }
@@ -46,7 +46,7 @@ extension Pipeline {
         pipeline.records = other.records
         pipeline.channels = other.channels
         pipeline.parsersFolder = other.parsersFolder
-        pipeline.openai = other.openai
+        if role != .openai { pipeline.openai = other.openai }
         pipeline.console = other.console
         pipeline.supervisor.stopTimeout = other.supervisor.stopTimeout
         pipeline.supervisor.logFormat = other.supervisor.logFormat

@@ -14,7 +14,7 @@ package struct WorkerContext: Sendable {
     package let control: ControlChannel
     package private(set) var drain: DrainSignal
     let live: LiveGeneration
-    private let environment: [String: String]
+    let environment: [String: String]
 
     package init(
         generation: Generation,
@@ -81,8 +81,14 @@ package struct WorkerContext: Sendable {
         Publisher(address: try brokerAddress(), name: "chaffinch \(name) publish", logger: logger)
     }
 
-    func consumer(of queues: [String]) throws -> Consumer {
-        Consumer(address: try brokerAddress(), queues: queues, name: "chaffinch \(name) consume", logger: logger)
+    func consumer(of queues: [String], prefetch: Int = 16) throws -> Consumer {
+        Consumer(
+            address: try brokerAddress(),
+            queues: queues,
+            prefetch: prefetch,
+            name: "chaffinch \(name) consume",
+            logger: logger
+        )
     }
 
     /// The headers of a message that starts here, or goes on to its next stage: it keeps when it came and which replay

@@ -35,7 +35,7 @@ package struct WorkerProcess {
         let control = ControlChannel(role: role.rawValue, drain: drain, environment: environment)
         var logger = Logger(label: "chaffinch") { _ in JSONLogHandler(level: .info) }
         do {
-            let generation = try GenerationStore(dataFolder: dataFolder).load(generation, readingRules: role == .parse)
+            let generation = try GenerationStore(dataFolder: dataFolder).load(generation, readingRules: role.readsRules)
             logger.logLevel = Self.level(generation.pipeline.supervisor.logLevel)
             let context = WorkerContext(
                 generation: generation,
@@ -65,6 +65,7 @@ package struct WorkerProcess {
         case .store: try await StoreWorker(context).run()
         case .deadletter: try await DeadletterWorker(context).run()
         case .parse: try await ParseWorker(context).run()
+        case .openai: try await OpenAIWorker(context).run()
         case .fetch: try await FetchWorker(context).run()
         }
     }

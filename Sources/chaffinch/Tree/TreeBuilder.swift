@@ -61,9 +61,11 @@ struct TreeBuilder {
     private func roles(needsBroker: Bool) throws -> [ChildSpecification] {
         var previous = needsBroker ? ["broker"] : []
         var children: [ChildSpecification] = []
-        for tier in [[Role.setup], [.store, .deadletter], [.parse], [.fetch]] {
+        for tier in [[Role.setup], [.store, .deadletter], [.parse, .openai], [.fetch]] {
             let wanted = tier.filter {
-                $0 == .setup || isWanted($0.rawValue) && ($0 != .fetch || !pipeline.channels.isEmpty)
+                $0 == .setup
+                    || isWanted($0.rawValue) && ($0 != .fetch || !pipeline.channels.isEmpty)
+                        && ($0 != .openai || hasLastResort)
             }
             for role in wanted {
                 children.append(try roleChild(role, after: previous))
@@ -71,6 +73,11 @@ struct TreeBuilder {
             if !wanted.isEmpty { previous = wanted.map(\.rawValue) }
         }
         return children
+    }
+
+    /// Whether there is a key.
+    private var hasLastResort: Bool {
+        pipeline.openai.apiKey.flatMap { secrets[$0.variable] }.map { !$0.isEmpty } ?? false
     }
 
     /// What tables and queues are made from.
@@ -103,6 +110,7 @@ struct TreeBuilder {
             role == .setup ? .job : .worker,
             command,
             baseEnvironment.merging(secrets(of: role)) { _, new in new }
+                .merging([WorkerContext.lastResortVariable: hasLastResort ? "on" : "off"]) { _, new in new }
         )
         for name in previous { specification.dependsOn[name] = .ready }
         specification.application = ChildSpecification.Application(
@@ -124,6 +132,7 @@ struct TreeBuilder {
             case .setup: [pipeline.broker.url, pipeline.store.url, pipeline.store.setupURL]
             case .store, .deadletter: [pipeline.broker.url, pipeline.store.url]
             case .parse: [pipeline.broker.url]
+            case .openai: [pipeline.broker.url, pipeline.store.url, pipeline.openai.apiKey]
             case .fetch: [pipeline.broker.url, fetchStore, pipeline.discord.token]
             }
         return secrets.filter { variable, _ in references.contains { $0?.variable == variable } }

@@ -1,4 +1,5 @@
 import Model
+import SimulatorKit
 
 /// What was answered, counted.
 struct Books: Sendable {

@@ -1,4 +1,5 @@
 import Model
+import SimulatorKit
 
 /// The faults that were asked for, each in force for a time or for a number of requests.
 struct FaultPlan: Sendable {
@@ -71,26 +72,8 @@ struct FaultPlan: Sendable {
             return .cut(closesEarly: cuts % 2 == 1)
         case .hang:
             let rest = fault.until.map { $0.microseconds - now.microseconds } ?? Self.longestHang
-            return .answer(Self.silence(.hang(microseconds: rest), countedAs: "hang"))
-        case .reset: return .answer(Self.silence(.reset, countedAs: "reset"))
+            return .answer(Answer.silence(.hang(microseconds: rest), countedAs: "hang"))
+        case .reset: return .answer(Answer.silence(.reset, countedAs: "reset"))
         }
-    }
-
-    private static func silence(_ delivery: Answer.Delivery, countedAs name: String) -> Answer {
-        var answer = Answer(status: 500, json: [])
-        answer.delivery = delivery
-        answer.countedAs = name
-        return answer
-    }
-}
-
-extension Answer {
-    /// The same answer without its second half.
-    func cutShort(closesEarly: Bool) -> Answer {
-        var answer = self
-        answer.countedAs = "cut"
-        answer.body.removeLast(answer.body.count - answer.body.count / 2)
-        if closesEarly { answer.delivery = .closedEarly(missing: body.count - answer.body.count) }
-        return answer
     }
 }

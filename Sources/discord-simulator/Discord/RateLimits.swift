@@ -1,4 +1,5 @@
 import Model
+import SimulatorKit
 
 /// Discord's limits: a bucket for each route and channel, and one for all requests of the bot.
 ///

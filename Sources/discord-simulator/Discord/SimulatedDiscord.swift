@@ -1,17 +1,5 @@
 import Model
-
-/// A request as the simulator sees it.
-struct APIRequest: Sendable {
-    var method = "GET"
-    /// Without the query.
-    var path: String
-    var parameters: [(name: String, value: String)] = []
-    var authorization: String?
-    var userAgent: String?
-    /// The host and port the client asked for.
-    var host = ""
-    var body: [UInt8] = []
-}
+import SimulatorKit
 
 /// Discord as far as a reader of messages meets it: request in, answer out. Time is passed in and nothing waits.
 struct SimulatedDiscord: Sendable {

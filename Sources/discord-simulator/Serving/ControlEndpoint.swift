@@ -1,4 +1,5 @@
 import Model
+import SimulatorKit
 
 /// The paths below `/simulator`, by which a test steers the simulator and asks what it did. They need no token; the
 /// simulator listens on loopback only.

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Foundation
-import Hummingbird
-import Logging
 import Model
+import SimulatorKit
+import Synchronization
 
 /// `discord-simulator serve`.
 struct Serve: AsyncParsableCommand {
@@ -39,7 +39,6 @@ struct Serve: AsyncParsableCommand {
     var noMessageContent = false
 
     func run() async throws {
-        exitOnSignals()
         var discord = SimulatedDiscord(settings: try settings())
         for path in recording {
             do {
@@ -49,15 +48,17 @@ struct Serve: AsyncParsableCommand {
             }
         }
         for id in discord.channels.keys { discord.channels[id]!.seal() }
-        var logger = Logger(label: "discord-simulator")
-        logger.logLevel = .error
-        let app = Application(
-            responder: SimulatorResponder(discord),
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
-            onServerRunning: { channel in announce(port: channel.localAddress?.port ?? port) },
-            logger: logger
-        )
-        try await app.run()
+        let simulation = Mutex(discord)
+        try await SimulatorServer(port: port, base: "/api/v10", readyFile: readyFile).run { request in
+            simulation.withLock { Self.answer(request, &$0) }
+        }
+    }
+
+    private static func answer(_ request: APIRequest, _ discord: inout SimulatedDiscord) -> Answer {
+        let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+        if request.path == "/gateway" { return .gatewayNotServed }
+        guard request.path.hasPrefix("/simulator/") else { return discord.answer(request, at: now) }
+        return ControlEndpoint.answer(request, &discord, at: now)
     }
 
     private func settings() throws -> SimulatedDiscord.Settings {
@@ -76,21 +77,12 @@ struct Serve: AsyncParsableCommand {
         settings.hasMessageContent = !noMessageContent
         return settings
     }
+}
 
-    private func announce(port: Int) {
-        let line = "{\"listening\":\"http://127.0.0.1:\(port)/api/v10\",\"port\":\(port)}\n"
-        if let readyFile {
-            do {
-                try Data(line.utf8).write(to: URL(fileURLWithPath: readyFile), options: .atomic)
-            } catch {
-                FileHandle.standardError.write(Data("\(readyFile): \(error.localizedDescription)\n".utf8))
-            }
-        }
-        FileHandle.standardOutput.write(Data(line.utf8))
-    }
-
-    /// There is nothing to save, so the process may end wherever it is.
-    private func exitOnSignals() {
-        for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
-    }
+extension Answer {
+    fileprivate static let gatewayNotServed = error(
+        501,
+        code: 0,
+        "The simulator serves the REST interface only; there is no gateway."
+    )
 }

@@ -16,6 +16,8 @@ struct SetupTests {
                     "created table chaffinch_schema", "created table messages",
                     "created index messages_channel_id_sent_at", "created table fetch_cursors",
                     "created table dead_letters", "created index dead_letters_state_last_at",
+                    "created table openai_spend", "created table openai_answers",
+                    "created index openai_answers_message_id",
                     "created table trading_signal", "created table trading_signal_trading_stops",
                     "created table deploy",
                 ]
@@ -119,7 +121,7 @@ struct SetupTests {
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
-            #expect(created.sorted() == [0, 0, 0, 9])
+            #expect(created.sorted() == [0, 0, 0, 12])
         }
     }
 

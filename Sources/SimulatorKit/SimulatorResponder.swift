@@ -1,19 +1,13 @@
 import Foundation
 import HTTPTypes
 import Hummingbird
-import Model
 import NIOCore
-import Synchronization
 
-/// Turns HTTP into requests to the simulated Discord, and its answers into HTTP, with the faults that were asked for.
-final class SimulatorResponder: HTTPResponder {
+/// Turns HTTP into requests to a simulation, and its answers into HTTP, with the faults that were asked for.
+struct SimulatorResponder: HTTPResponder {
     typealias Context = ConnectionContext
 
-    private let discord: Mutex<SimulatedDiscord>
-
-    init(_ discord: SimulatedDiscord) {
-        self.discord = Mutex(discord)
-    }
+    let answer: @Sendable (APIRequest) async -> Answer
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         var seen = APIRequest(path: request.uri.path)
@@ -21,14 +15,10 @@ final class SimulatorResponder: HTTPResponder {
         seen.parameters = Self.parameters(request.uri.query)
         seen.authorization = request.headers[.authorization]
         seen.userAgent = request.headers[.userAgent]
+        seen.contentType = request.headers[.contentType]
         seen.host = request.head.authority ?? ""
-        if seen.path == "/gateway" { return Self.response(.gatewayNotServed) }
-        guard seen.path.hasPrefix("/simulator/") else {
-            let answer = discord.withLock { $0.answer(seen, at: Self.now()) }
-            return try await deliver(answer, on: context.channel)
-        }
         seen.body = Array(buffer: try await request.body.collect(upTo: 4 << 20))
-        return Self.response(discord.withLock { ControlEndpoint.answer(seen, &$0, at: Self.now()) })
+        return try await deliver(await answer(seen), on: context.channel)
     }
 
     private func deliver(_ answer: Answer, on channel: any Channel) async throws -> Response {
@@ -82,10 +72,6 @@ final class SimulatorResponder: HTTPResponder {
             return (parts[0], parts.count > 1 ? parts[1] : "")
         }
     }
-
-    private static func now() -> Timestamp {
-        Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
-    }
 }
 
 /// Thrown to close a connection in the middle of a body.
@@ -98,12 +84,4 @@ struct ConnectionContext: InitializableFromSource, Sendable {
     init(source: ApplicationRequestContextSource) {
         channel = source.channel
     }
-}
-
-extension Answer {
-    fileprivate static let gatewayNotServed = error(
-        501,
-        code: 0,
-        "The simulator serves the REST interface only; there is no gateway."
-    )
 }

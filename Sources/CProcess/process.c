@@ -88,6 +88,16 @@ static int arrange_descriptors(const struct cf_spawn_request *request, int repor
     return REPORT_DESCRIPTOR;
 }
 
+// The supervisor's own limit before it was raised: what its children get unless they ask for another.
+static struct rlimit open_files_found;
+static int open_files_raised = 0;
+
+void cf_raise_open_files(void) {
+    if (open_files_raised || getrlimit(RLIMIT_NOFILE, &open_files_found) < 0) return;
+    struct rlimit raised = {open_files_found.rlim_max, open_files_found.rlim_max};
+    open_files_raised = setrlimit(RLIMIT_NOFILE, &raised) == 0;
+}
+
 static void limit(int report, int resource, uint64_t value) {
     if (value == 0) return;
     struct rlimit limit = {(rlim_t)value, (rlim_t)value};
@@ -134,6 +144,7 @@ __attribute__((noreturn)) static void become_child(
     if (request->working_directory != NULL && chdir(request->working_directory) < 0)
         fail(report, CF_SPAWN_STAGE_WORKING_DIRECTORY, errno);
     if (request->has_oom_score) set_oom_score(report, request->oom_score);
+    if (open_files_raised) setrlimit(RLIMIT_NOFILE, &open_files_found);
     limit(report, RLIMIT_NOFILE, request->open_files);
     limit(report, RLIMIT_DATA, request->memory);
     tie_to_parent(report, request->parent_death_signal, parent);
@@ -230,25 +241,48 @@ static void supervised_signals(sigset_t *set) {
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
+    sigaddset(set, SIGQUIT);
     sigaddset(set, SIGHUP);
     sigaddset(set, SIGCHLD);
 }
 
+// What is opened next must not become one of these: log lines would go wherever that leads.
+static void fill_standard_descriptors(void) {
+    for (int descriptor = 0; descriptor <= 2; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF) open("/dev/null", O_RDWR);
+    }
+}
+
 void cf_signals_prepare(void) {
+    fill_standard_descriptors();
     sigset_t set;
     supervised_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     // Whoever started us may have ignored some of these: an ignored SIGCHLD would reap behind our back.
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
     signal(SIGHUP, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
+    // A log that may not grow is an error of that write; and nothing here means anything by the others.
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    signal(SIGALRM, SIG_IGN);
 }
 
 int cf_signals_open(void) {
     sigset_t set;
     supervised_signals(&set);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int cf_signals_take(const int *numbers, int count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int index = 0; index < count; index++) sigaddset(&set, numbers[index]);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

@@ -20,6 +20,9 @@ package final class Publisher: Sendable {
 
     package var isConnected: Bool { thread.isConnected.load(ordering: .relaxed) }
 
+    /// Whether the broker is away, or takes no publishes because it is short of memory or disk.
+    package var isHeldUp: Bool { !isConnected || thread.isBlocked.load(ordering: .relaxed) }
+
     /// Publishes and waits until the broker has spoken about every message; the results stand in the order of the
     /// messages. Several calls may be under way at once.
     ///

@@ -14,6 +14,7 @@ final class PublisherThread: @unchecked Sendable {
 
     let mailbox = Mailbox<Command>()
     let isConnected = Atomic(false)
+    let isBlocked = Atomic(false)
 
     /// Beyond this many unconfirmed messages nothing more is sent: a resend stays short.
     private static let window = 1024
@@ -64,6 +65,7 @@ final class PublisherThread: @unchecked Sendable {
         let connection = try AMQPConnection(address, name: name)
         try connection.confirmSelect()
         reconnection.opened()
+        isBlocked.store(false, ordering: .relaxed)
         isConnected.store(true, ordering: .relaxed)
         defer { isConnected.store(false, ordering: .relaxed) }
         while true {
@@ -111,8 +113,10 @@ final class PublisherThread: @unchecked Sendable {
                     && sent.routingKey == message.routingKey
             }
         case .blocked(let reason):
+            isBlocked.store(true, ordering: .relaxed)
             logger.warning("the broker takes no publishes for now", metadata: ["reason": "\(reason)"])
         case .unblocked:
+            isBlocked.store(false, ordering: .relaxed)
             logger.notice("the broker takes publishes again")
         default: break
         }

@@ -6,10 +6,12 @@ package enum Signals {
     package static let terminate: Int32 = SIGTERM
     package static let kill: Int32 = SIGKILL
     package static let interrupt: Int32 = SIGINT
+    package static let quit: Int32 = SIGQUIT
     package static let hangUp: Int32 = SIGHUP
     package static let abort: Int32 = SIGABRT
 
-    /// Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD and ignores SIGPIPE.
+    /// Blocks SIGTERM, SIGINT, SIGQUIT, SIGHUP and SIGCHLD, and ignores SIGPIPE and others that would end the process
+    /// for no reason. Also opens those of the descriptors 0 to 2 that are closed.
     ///
     /// To be called first thing in `main`: threads inherit the mask they start with, and one thread without it would
     /// take the signals away.
@@ -26,6 +28,13 @@ package enum Signals {
     /// What ``prepare()`` blocked, to be read; `nil` when the system refuses, with `errno`.
     package static func open() -> Descriptor? {
         let number = cf_signals_open()
+        return number >= 0 ? Descriptor(number) : nil
+    }
+
+    /// Blocks these signals and opens them to be read, for a command that has a terminal to give back before it ends.
+    /// To be called while the process has one thread. `nil` when the system refuses, with `errno`.
+    package static func take(_ signals: [Int32]) -> Descriptor? {
+        let number = cf_signals_take(signals, Int32(signals.count))
         return number >= 0 ? Descriptor(number) : nil
     }
 

@@ -76,6 +76,10 @@ package struct SpawnFailure: Error {
 }
 
 package enum Spawner {
+    /// Allows this process as many descriptors as the system does, for whoever has many children; they start with as
+    /// many as it was found with.
+    package static func raiseOpenFiles() { cf_raise_open_files() }
+
     /// Forks and executes, on the calling thread: it must live as long as the children, since their parent-death
     /// signal fires when it ends.
     package static func spawn(_ request: SpawnRequest) throws(SpawnFailure) -> SpawnedProcess {

@@ -27,6 +27,7 @@ package final class SupervisorProcess {
     /// A process that has ended is heard to the end of what it said, within reason: a descendant may go on.
     private static let lastHearings = 8
     private var exitCode: Int32?
+    private var statusIsAway = false
 
     /// ``Signals/prepare()`` must have been called at the start of the process, and the data folder locked.
     ///
@@ -34,6 +35,7 @@ package final class SupervisorProcess {
     /// - Throws: ``SupervisionError`` for a tree that cannot be run, and when the status socket cannot be opened.
     package init(_ tree: TreeSpecification, source: ReloadSource? = nil) throws {
         try tree.validate()
+        Spawner.raiseOpenFiles()
         self.tree = tree
         treeBefore = tree
         guard let signals = Signals.open() else { throw SupervisionError.system("cannot read signals") }
@@ -59,6 +61,7 @@ package final class SupervisorProcess {
     ///   has ended and some failed, 75 when the stop had to be forced, 78 or 70 when a critical child failed for good
     ///   (78 when that was its exit code).
     package func run() -> Int32 {
+        ProgramPages.giveBack()
         announce()
         handle(.begin)
         while exitCode == nil { turn() }
@@ -127,6 +130,7 @@ package final class SupervisorProcess {
         checkGroups()
         if let due = machine.nextDeadline, due <= now { handle(.tick) }
         if machine.treeStop == nil { advanceReload(at: now) }
+        keepStatusReachable(at: now)
         status.serve(polled.dropFirst(firstStatus), at: now, answer: answer)
     }
 
@@ -141,11 +145,26 @@ package final class SupervisorProcess {
         return due.map { Int32(clamping: max(0, ($0 - now).millisecondsRoundedUp)) } ?? -1
     }
 
+    private func keepStatusReachable(at now: Duration) {
+        switch status.restoreIfRemoved(at: now) {
+        case nil: return
+        case .restored:
+            statusIsAway = false
+            sink.write(TreeLogLine(level: .warning, message: "the status socket was removed; it is there again"))
+        case .failed(let reason):
+            if !statusIsAway {
+                let message = "the status socket was removed and cannot be made again"
+                sink.write(TreeLogLine(level: .error, message: message, fields: ["error": .text(reason)]))
+            }
+            statusIsAway = true
+        }
+    }
+
     private func readSignals() {
         while true {
             switch Signals.next(from: signals) {
             case 0: return reap()
-            case Signals.terminate, Signals.interrupt: handle(.stopRequested)
+            case Signals.terminate, Signals.interrupt, Signals.quit: handle(.stopRequested)
             case Signals.hangUp:
                 let message = reloadNow() == nil ? "SIGHUP: there is nothing to reload" : "SIGHUP: reloading"
                 sink.write(TreeLogLine(level: .info, message: message))
@@ -172,7 +191,10 @@ package final class SupervisorProcess {
         }
         observations[id, default: ReplicaObservation()].badLines += process.control.badLines - bad
         processes[id] = process
-        for message in messages { handle(.said(id, message)) }
+        for message in messages {
+            observations[id, default: ReplicaObservation()].said(message, at: Clock.monotonic)
+            handle(.said(id, message))
+        }
         if process.control.descriptor == nil { handle(.hungUp(id)) }
     }
 
@@ -248,7 +270,7 @@ package final class SupervisorProcess {
         do {
             let process = try ChildProcess.start(id, child, logs: logs)
             processes[id] = process
-            observations[id, default: ReplicaObservation()].startedAt = Clock.wall
+            observations[id, default: ReplicaObservation()].started(at: Clock.monotonic, on: Clock.wall)
             return .started(id, pid: process.pid)
         } catch {
             observations[id, default: ReplicaObservation()].lastExitAt = Clock.wall

@@ -46,9 +46,8 @@ struct ChaffinchCommand: ParsableCommand {
         subcommands: [
             SupervisorCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, ParseCommand.self,
             RulesCommand.self, ScoreCommand.self, SetupCommand.self, DeadCommand.self, ReparseCommand.self,
-            ImportCommand.self, SpendCommand.self,
-            StatusCommand.self, ReloadCommand.self, RestartCommand.self, ResetCommand.self, SchemaCommand.self,
-            WorkerCommand.self,
+            ImportCommand.self, SpendCommand.self, StatusCommand.self, TopCommand.self, ReloadCommand.self,
+            RestartCommand.self, ResetCommand.self, SchemaCommand.self, WorkerCommand.self,
         ]
     )
 }

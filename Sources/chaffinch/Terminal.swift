@@ -8,6 +8,19 @@ enum Terminal {
 
     static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
+    /// Columns of the terminal that standard output is; `nil` where it is none.
+    static var outputWidth: Int? { size().map(\.columns) }
+
+    static func size() -> (columns: Int, rows: Int)? {
+        var size = winsize()
+        guard isatty(STDOUT_FILENO) == 1 else { return nil }
+        // A terminal that knows no size, as some are over serial lines, is as good as the classic one.
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+            return (80, 24)
+        }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
+
     static func error(_ text: String) {
         write(text.hasSuffix("\n") ? text : text + "\n", to: STDERR_FILENO)
     }
@@ -39,7 +52,7 @@ enum Terminal {
         )
     }
 
-    enum Style: String { case green = "32", red = "31", yellow = "33", dim = "2", bold = "1" }
+    enum Style: String, Sendable { case green = "32", red = "31", yellow = "33", dim = "2", bold = "1" }
 
     static func styled(_ text: String, _ style: Style) -> String {
         outputHasColour ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text

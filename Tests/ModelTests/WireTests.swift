@@ -168,7 +168,8 @@ private func message(_ json: String) throws -> Message { try Message(JSONDocumen
 @Suite struct ControlMessageTests {
     @Test(arguments: [
         ChildMessage.hello(protocol: ControlProtocol.name, role: "parse", pid: 7), .ready,
-        .heartbeat(sequence: 3, progress: 9), .extend(milliseconds: 500), .draining, .stats(["a": 1, "b": -2]),
+        .heartbeat(sequence: 3, progress: 9), .heartbeat(sequence: 3, progress: 9, backlog: 0, waiting: "the broker"),
+        .extend(milliseconds: 500), .draining, .stats(["a": 1, "b": -2]),
         .generation(rules: 4, ok: false, error: "why"),
     ])
     func whatAChildSays(message: ChildMessage) {
@@ -182,6 +183,7 @@ private func message(_ json: String) throws -> Message { try Message(JSONDocumen
 
     @Test(arguments: [
         "", "ready", "{}", #"{"type":"unknown"}"#, #"{"type":"heartbeat"}"#, #"{"type":"heartbeat","seq":-1}"#,
+        #"{"type":"heartbeat","seq":1,"backlog":-1}"#,
         #"{"type":"extend","ms":0}"#, #"{"type":"hello","protocol":"other/2"}"#, #"{"type":"stats","a":"x"}"#,
     ])
     func rubbishIsNoMessage(line: String) {

@@ -1,5 +1,7 @@
 import Foundation
+import Glibc
 import Model
+import Processes
 import Supervision
 import Testing
 
@@ -115,6 +117,8 @@ import Testing
         #expect(worker?["state"]?.string == "ready")
         #expect(worker?["control_errors"]?.integer == 6)
         #expect(worker?["stats"]?["pages"]?.integer == 7)
+        #expect(worker?["rates"]?["pages"]?.double ?? 0 > 0)
+        #expect(worker?["work_rate"]?.double ?? 0 > 0)
         #expect(worker?["rules_generation"]?.integer == 4)
         #expect(worker?["progress"]?.integer == 9)
         #expect(await tree.stop() == 0)
@@ -155,8 +159,9 @@ import Testing
         #expect(
             worker.members.map(\.key) == [
                 "name", "replica", "state", "pid", "ready", "restarts", "started_at", "breaker", "last_exit",
-                "heartbeat_age", "memory_bytes", "cpu_seconds", "rules_generation", "progress", "control_errors",
-                "stats", "log",
+                "heartbeat_age", "memory_bytes", "cpu_seconds", "rules_generation", "uptime", "restarts_in_window",
+                "next_start_in", "progress", "work_rate", "backlog", "waiting_for", "control_errors", "stats", "rates",
+                "log",
             ]
         )
         #expect(worker["ready"]?.boolean == true)
@@ -174,6 +179,50 @@ import Testing
         var file = stat()
         #expect(lstat(tree.socket, &file) == 0 && file.st_mode & 0o777 == 0o600)
         #expect(await tree.stop() == 0)
+    }
+
+    @Test func clientsThatSayNothingKeepNobodyFromAnAnswer() async throws {
+        let tree = try RunningTree([shell("a", "\(ready); read -r line <&3")])
+        try await tree.said("is ready", "a/1")
+        var clients: [Descriptor] = []
+        for number in 0..<100 {
+            let client = try #require(Self.connect(to: tree.socket))
+            if number % 2 == 0 { _ = client.write(Array(#"{"type":"sta"#.utf8)) }
+            clients.append(client)
+        }
+        for _ in 0..<10 { #expect(try tree.worker("a")?["state"]?.string == "ready") }
+        withExtendedLifetime(clients) {}
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func aStoppedSupervisorIsReportedInTime() async throws {
+        let tree = try RunningTree([shell("a", "\(ready); read -r line <&3")])
+        try await tree.said("is ready", "a/1")
+        tree.signal(SIGSTOP)
+        // More than the queue of a listener holds.
+        for _ in 0..<30 {
+            let error = #expect(throws: SupervisionError.self) {
+                try StatusClient.request(socket: tree.socket, #"{"type":"status"}"#, timeout: .milliseconds(20))
+            }
+            #expect(error?.description == "the supervisor does not answer")
+        }
+        tree.signal(SIGCONT)
+        #expect(try await eventually { try tree.worker("a")?["state"]?.string == "ready" })
+        #expect(await tree.stop() == 0)
+    }
+
+    private static func connect(to path: String) -> Descriptor? {
+        let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let result = withUnsafePointer(to: address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        let descriptor = Descriptor(number)
+        return result == 0 ? descriptor : nil
     }
 
     @Test func aDeepFolderDoesNotKeepTheStatusAway() async throws {

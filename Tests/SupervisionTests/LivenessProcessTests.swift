@@ -60,6 +60,26 @@ import Testing
         _ = await tree.stop()
     }
 
+    @Test func aWorkerThatFinishesNothingOfItsWorkIsRestarted() async throws {
+        var child = shell(
+            "a",
+            """
+            ulimit -c 0; \(saysReady)
+            while :; do printf '{"type":"heartbeat","seq":1,"progress":5,"backlog":2}\\n' >&3 || exit; sleep 0.1; done
+            """,
+            kind: .worker
+        )
+        child.heartbeat.longestWork = .seconds(2)
+        let tree = try RunningTree([child])
+        let pid = try await tree.said("is ready", "a/1").pid
+        try await tree.said("has work and finishes none of it; it is ended and restarted", "a/1")
+        try await tree.line { $0.message == "is ready" && $0.child == "a/1" && $0.pid != pid }
+        let worker = try tree.worker("a")
+        #expect(worker?["last_exit"]?["reason"]?.string == "it had work and finished none of it (killed by SIGABRT)")
+        #expect(worker?["restarts_in_window"]?.integer == 1)
+        _ = await tree.stop()
+    }
+
     @Test func aCommandThatNeverSaidHelloIsNotJudged() async throws {
         var silent = shell("silent", "exec sleep 1000")
         silent.heartbeat = .init(every: .milliseconds(100), missed: 1)

@@ -97,15 +97,23 @@ import Testing
 
     @Test func keepsTheOrderAcrossChildren() {
         var buffer = LogBuffer()
-        for (text, source) in [("1", "a"), ("2", "b"), ("3", "a")] { buffer.append(line(text), to: source) }
+        for (text, source) in [("1", "a"), ("2", "b"), ("3", "a")] { buffer.append([line(text)], to: source) }
         #expect(text(buffer.take(1000).lines) == "123")
         #expect(buffer.isEmpty)
+        // Several at once keep their place too, also when they are taken in parts.
+        buffer.append(["1", "2", "3"].map { line($0) }, to: "a")
+        buffer.append(["4", "5"].map { line($0) }, to: "b")
+        buffer.append([], to: "c")
+        buffer.append([line("6")], to: "a")
+        #expect(text(buffer.take(2).lines) == "12")
+        #expect(text(buffer.take(2).lines) == "34")
+        #expect(text(buffer.take(1000).lines) == "56")
     }
 
     @Test func dropsTheOldestOfTheLoudAndNothingOfTheQuiet() {
         var buffer = LogBuffer(maximumBytes: 5 * (2 + LogBuffer.Line.overhead))
-        buffer.append(line("q"), to: "quiet")
-        for number in 0..<100 { buffer.append(line("\(number % 10)x"), to: "loud") }
+        buffer.append([line("q")], to: "quiet")
+        for number in 0..<100 { buffer.append([line("\(number % 10)x")], to: "loud") }
         #expect(buffer.droppedInAll == 95)
         let (lines, dropped) = buffer.take(1000)
         #expect(text(lines) == "q5x6x7x8x9x")
@@ -115,7 +123,7 @@ import Testing
 
     @Test func takesAboutAsMuchAsAsked() {
         var buffer = LogBuffer()
-        for _ in 0..<5000 { buffer.append(line("0123456789"), to: "a") }
+        for _ in 0..<5000 { buffer.append([line("0123456789")], to: "a") }
         #expect(buffer.take(95).lines.count == 10)
         #expect(buffer.take(1 << 20).lines.count == 4990)
     }

@@ -6,7 +6,8 @@ import Testing
     @Test func everyTestThatThePageNamesExists() throws {
         let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         let page = tests.deletingLastPathComponent().appendingPathComponent("docs/supervision.md")
-        let sources = try ["SupervisionTests", "ModelTests", "PipelineFileTests", "EndToEndTests"].flatMap { folder in
+        let folders = ["SupervisionTests", "ModelTests", "PipelineFileTests", "WorkersTests", "EndToEndTests"]
+        let sources = try folders.flatMap { folder in
             try FileManager.default.contentsOfDirectory(
                 at: tests.appendingPathComponent(folder),
                 includingPropertiesForKeys: nil

@@ -317,7 +317,7 @@ extension RunningTree {
     static func canUnshare() -> Bool {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
-        process.arguments = ["-Urpf", "--mount-proc", "true"]
+        process.arguments = ["-Urpf", "true"]
         process.standardError = FileHandle.nullDevice
         guard (try? process.run()) != nil else { return false }
         process.waitUntilExit()

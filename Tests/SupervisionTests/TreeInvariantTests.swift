@@ -69,6 +69,9 @@ import Testing
             case 65..<70: feed(.probed(id, healthy: Bool.random(using: &random)))
             case 70..<88: endLeader(id)
             case 88..<96: if groups.remove(id) != nil { feed(.groupGone(id)) }
+            case 97 where leaders.contains(id):
+                let waiting = Bool.random(using: &random) ? "x" : nil
+                feed(.said(id, .heartbeat(sequence: 1, progress: 1, backlog: 1, waiting: waiting)))
             case 98:
                 switch Int.random(in: 0..<8, using: &random) {
                 case 3...: reload()
@@ -129,7 +132,7 @@ import Testing
                 kind: ChildSpecification.Kind.allCases.randomElement(using: &random)!,
                 restart: ChildSpecification.Restart.allCases.randomElement(using: &random)!,
                 breaker: Bool.random(using: &random) ? Breaker.Settings(failures: 2, open: .seconds(3)) : nil,
-                heartbeat: .init(every: .milliseconds(500), missed: 2),
+                heartbeat: .init(every: .milliseconds(500), missed: 2, longestWork: .milliseconds(800)),
                 dependsOn: dependsOn,
                 propagate: Bool.random(using: &random),
                 critical: Int.random(in: 0..<6, using: &random) == 0,

@@ -57,11 +57,18 @@ pid_t cf_reap(int *status);
 // Sends a signal through a pidfd, which can never hit a later process of the same number. 0 or -1 with errno.
 int cf_pidfd_signal(int pidfd, int signal_number);
 
-// Blocks what the supervisor reads from a descriptor and ignores SIGPIPE; before any thread starts.
+// Allows this process as many descriptors as the system does; children start with as many as it was found with.
+void cf_raise_open_files(void);
+
+// Blocks what the supervisor reads from a descriptor, ignores what must not end it, and sees to it that descriptors 0
+// to 2 are open; before any thread starts.
 void cf_signals_prepare(void);
 
 // A non-blocking descriptor for the signals that cf_signals_prepare blocked, or -1.
 int cf_signals_open(void);
+
+// Blocks these signals and opens a non-blocking descriptor for them, or -1.
+int cf_signals_take(const int *numbers, int count);
 
 // The next pending signal, or 0.
 int cf_signals_next(int descriptor);

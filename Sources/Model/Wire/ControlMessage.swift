@@ -12,8 +12,10 @@ package enum ChildMessage: Sendable, Equatable {
     case hello(protocol: String, role: String, pid: Int32)
     /// Dependants wait for this: it is said, not assumed.
     case ready
-    /// From the work loop itself. `progress` counts units of work acknowledged since start.
-    case heartbeat(sequence: UInt64, progress: UInt64)
+    /// From the work loop itself. `progress` counts units of work acknowledged since start, `backlog` those at hand and
+    /// not finished; whoever leaves it out is not judged by its progress. `waiting` names a service that is away, without
+    /// which the work cannot go on.
+    case heartbeat(sequence: UInt64, progress: UInt64, backlog: UInt64? = nil, waiting: String? = nil)
     /// Prolongs the time-out in force by so many milliseconds from now.
     case extend(milliseconds: Int64)
     case draining
@@ -36,12 +38,20 @@ package enum ChildMessage: Sendable, Equatable {
                 writer.key("pid")
                 writer.value(pid)
             case .ready: writer.value("ready")
-            case .heartbeat(let sequence, let progress):
+            case .heartbeat(let sequence, let progress, let backlog, let waiting):
                 writer.value("heartbeat")
                 writer.key("seq")
                 writer.value(sequence)
                 writer.key("progress")
                 writer.value(progress)
+                if let backlog {
+                    writer.key("backlog")
+                    writer.value(backlog)
+                }
+                if let waiting {
+                    writer.key("waiting")
+                    writer.value(waiting)
+                }
             case .extend(let milliseconds):
                 writer.value("extend")
                 writer.key("ms")
@@ -84,8 +94,14 @@ package enum ChildMessage: Sendable, Equatable {
         case "heartbeat":
             guard let sequence = json["seq"]?.integer, sequence >= 0 else { return nil }
             let progress = json["progress"]?.integer ?? 0
-            guard progress >= 0 else { return nil }
-            self = .heartbeat(sequence: UInt64(sequence), progress: UInt64(progress))
+            let backlog = json["backlog"]?.integer
+            guard progress >= 0, backlog ?? 0 >= 0 else { return nil }
+            self = .heartbeat(
+                sequence: UInt64(sequence),
+                progress: UInt64(progress),
+                backlog: backlog.map { UInt64($0) },
+                waiting: json["waiting"]?.string.flatMap { $0.isEmpty ? nil : String($0.prefix(200)) }
+            )
         case "extend":
             guard let milliseconds = json["ms"]?.integer, milliseconds > 0 else { return nil }
             self = .extend(milliseconds: milliseconds)

@@ -28,6 +28,8 @@ struct LogBuffer: Sendable {
         var dropped = 0
 
         var isEmpty: Bool { first == lines.count }
+        /// Of the oldest line; there must be one.
+        var firstSequence: UInt64 { lines[first].sequence }
 
         mutating func removeFirst() -> Line {
             let line = lines[first].line!
@@ -54,17 +56,21 @@ struct LogBuffer: Sendable {
 
     var isEmpty: Bool { rings.isEmpty }
 
-    /// - Parameter source: whose ring it goes to.
-    mutating func append(_ line: Line, to source: String) {
-        sequence += 1
+    /// - Parameter source: whose ring they go to.
+    mutating func append(_ lines: [Line], to source: String) {
+        guard !lines.isEmpty else { return }
+        // Out and in again, so that the ring is changed in place.
         var ring = rings.removeValue(forKey: source) ?? Ring()
-        while !ring.isEmpty && ring.bytes + line.cost > maximumBytes {
-            _ = ring.removeFirst()
-            ring.dropped += 1
-            droppedInAll += 1
+        for line in lines {
+            sequence += 1
+            while !ring.isEmpty && ring.bytes + line.cost > maximumBytes {
+                _ = ring.removeFirst()
+                ring.dropped += 1
+                droppedInAll += 1
+            }
+            ring.lines.append((sequence, line))
+            ring.bytes += line.cost
         }
-        ring.lines.append((sequence, line))
-        ring.bytes += line.cost
         rings[source] = ring
     }
 
@@ -78,19 +84,20 @@ struct LogBuffer: Sendable {
         var taken: [Line] = []
         var total = 0
         while total < bytes, let source = oldest {
-            // Out and in again, so that the ring is changed in place.
             var ring = rings.removeValue(forKey: source)!
-            let line = ring.removeFirst()
-            taken.append(line)
-            total += line.bytes.count
+            // As many as came before any line of another child: who floods has long runs.
+            let end = rings.values.lazy.map(\.firstSequence).min() ?? .max
+            repeat {
+                let line = ring.removeFirst()
+                taken.append(line)
+                total += line.bytes.count
+            } while total < bytes && !ring.isEmpty && ring.firstSequence < end
             if !ring.isEmpty { rings[source] = ring }
         }
         return (taken, dropped)
     }
 
     private var oldest: String? {
-        rings.min { left, right in
-            left.value.lines[left.value.first].sequence < right.value.lines[right.value.first].sequence
-        }?.key
+        rings.min { $0.value.firstSequence < $1.value.firstSequence }?.key
     }
 }

@@ -121,8 +121,9 @@ final class LogReader: @unchecked Sendable {
     private func read(_ stream: inout Stream) -> Bool {
         switch stream.descriptor.read(upTo: 64 << 10) {
         case .bytes(let bytes):
-            let source = stream.source
-            stream.splitter.append(bytes) { emit($0, source) }
+            var lines: [[UInt8]] = []
+            stream.splitter.append(bytes) { lines.append($0) }
+            emit(lines, stream.source)
             return true
         case .nothingNow: return true
         case .ended: return false
@@ -131,7 +132,7 @@ final class LogReader: @unchecked Sendable {
 
     private func finish(_ stream: inout Stream) {
         let source = stream.source
-        stream.splitter.finish { emit($0, source) }
+        stream.splitter.finish { emit([$0], source) }
     }
 
     private func finishAll() {
@@ -143,15 +144,14 @@ final class LogReader: @unchecked Sendable {
         }
     }
 
-    private func emit(_ line: [UInt8], _ source: LogSource) {
-        guard !line.isEmpty else { return }
+    private func emit(_ lines: [[UInt8]], _ source: LogSource) {
+        let lines = lines.filter { !$0.isEmpty }
+        guard !lines.isEmpty else { return }
         let id = ReplicaID(source.worker, source.replica ?? 1)
+        let last = lines.suffix(Self.linesKept).map { Array($0.prefix(Self.bytesKept)) }
         condition.withLock {
-            var tail = tails.removeValue(forKey: id) ?? []
-            tail.append(Array(line.prefix(Self.bytesKept)))
-            if tail.count > Self.linesKept { tail.removeFirst() }
-            tails[id] = tail
+            tails[id] = ((tails.removeValue(forKey: id) ?? []) + last).suffix(Self.linesKept)
         }
-        sink.write(line, from: source)
+        sink.write(lines, from: source)
     }
 }

@@ -4,11 +4,12 @@ internal import Model
 
 /// Writes log lines on a thread of its own, so that whoever logs never waits for the reader of the log.
 final class LogSink: @unchecked Sendable {
-    // `buffer`, `closed` and `idle` are guarded by `condition`; the rest never changes.
+    // `buffer`, `closed`, `idle` and `unwritten` are guarded by `condition`; the rest never changes.
     private let condition = NSCondition()
     private var buffer = LogBuffer()
     private var closed = false
     private var idle = true
+    private var unwritten = 0
     private let descriptor: Int32
     private let formatter: LogFormatter
     private let level: LogSettings.Level
@@ -31,17 +32,18 @@ final class LogSink: @unchecked Sendable {
     func write(_ line: TreeLogLine) {
         guard line.level >= level else { return }
         let now = Clock.wall
-        append(LogBuffer.Line(bytes: formatter.format(line, pid: pid, at: now), time: now), to: "supervisor")
+        append([LogBuffer.Line(bytes: formatter.format(line, pid: pid, at: now), time: now)], to: "supervisor")
     }
 
-    /// A child's line.
-    func write(_ line: [UInt8], from source: LogSource) {
-        append(LogBuffer.Line(bytes: line, source: source, time: Clock.wall), to: source.worker)
+    /// Lines of a child, as many as were read at once: whoever floods must not keep the others from the lock.
+    func write(_ lines: [[UInt8]], from source: LogSource) {
+        let now = Clock.wall
+        append(lines.map { LogBuffer.Line(bytes: $0, source: source, time: now) }, to: source.worker)
     }
 
-    /// Lines lost to a stalled sink since the start.
+    /// Lines lost to a stalled sink since the start, or to one that takes none, such as a full disk.
     var dropped: Int {
-        condition.withLock { buffer.droppedInAll }
+        condition.withLock { buffer.droppedInAll + unwritten }
     }
 
     /// Writes what is left, for so long at most, and ends the thread once it is not held up by its reader.
@@ -54,9 +56,9 @@ final class LogSink: @unchecked Sendable {
         }
     }
 
-    private func append(_ line: LogBuffer.Line, to source: String) {
+    private func append(_ lines: [LogBuffer.Line], to source: String) {
         condition.withLock {
-            buffer.append(line, to: source)
+            buffer.append(lines, to: source)
             condition.broadcast()
         }
     }
@@ -71,8 +73,8 @@ final class LogSink: @unchecked Sendable {
             let (lines, dropped) = buffer.take(64 << 10)
             idle = false
             condition.unlock()
-            for loss in dropped { writeOut(notice(loss)) }
-            writeOut(lines.flatMap(formatted))
+            for loss in dropped { _ = writeOut(notice(loss)) }
+            if !writeOut(lines.flatMap(formatted)) { condition.withLock { unwritten += lines.count } }
         }
     }
 
@@ -89,7 +91,8 @@ final class LogSink: @unchecked Sendable {
         return formatter.format(line, pid: pid, at: Clock.wall)
     }
 
-    private func writeOut(_ bytes: [UInt8]) {
+    /// False when nobody takes them. That is no reason to end.
+    private func writeOut(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBufferPointer { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -99,9 +102,9 @@ final class LogSink: @unchecked Sendable {
                 var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&wait, 1, -1)
             } else if errno != EINTR {
-                // Nobody reads the log any more; that is no reason to end.
-                return
+                return false
             }
         }
+        return true
     }
 }

@@ -18,6 +18,8 @@ struct ChildProcess {
     /// The number of a group stays taken as long as a member lives, so this reaches no stranger.
     func signalGroup(_ signal: Int32) {
         if !leaderReaped || groupRemains { kill(-pid, signal) }
+        // A leader may have moved to another group, its parent's for one.
+        if !leaderReaped && getpgid(pid) != pid { signalLeader(signal) }
     }
 
     /// Only the process itself, and never a later one of the same number.

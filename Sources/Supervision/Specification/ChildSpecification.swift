@@ -65,10 +65,13 @@ package struct ChildSpecification: Sendable, Equatable, Codable {
         package var every: Duration
         /// So many beats missing in a row, and it is ended by force and restarted.
         package var missed: Int
+        /// A child that tells its backlog must finish something of it within so long.
+        package var longestWork: Duration
 
-        package init(every: Duration = .seconds(5), missed: Int = 6) {
+        package init(every: Duration = .seconds(5), missed: Int = 6, longestWork: Duration = .seconds(120)) {
             self.every = every
             self.missed = missed
+            self.longestWork = longestWork
         }
 
         /// The longest silence of a living child.

@@ -24,30 +24,21 @@ enum ProcessUsage {
     /// `/proc/PID/stat` from the state on. The name before it, in parentheses, may hold anything, spaces and
     /// parentheses too.
     private static func fields(_ pid: Int32) -> [Substring]? {
-        guard let text = read("/proc/\(pid)/stat"), let name = text.lastIndex(of: ")") else { return nil }
+        guard let text = ProcFile.read("/proc/\(pid)/stat"), let name = text.lastIndex(of: ")") else { return nil }
         return text[text.index(after: name)...].dropFirst().split(separator: " ")
     }
 
     private static func proportional(_ pid: Int32) -> Int64? {
-        guard let text = read("/proc/\(pid)/smaps_rollup"),
+        guard let text = ProcFile.read("/proc/\(pid)/smaps_rollup"),
             let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Pss:") })
         else { return nil }
         return line.split(separator: " ").compactMap { Int64($0) }.first.map { $0 * 1024 }
     }
 
     private static func resident(_ pid: Int32) -> Int64? {
-        guard let text = read("/proc/\(pid)/statm") else { return nil }
+        guard let text = ProcFile.read("/proc/\(pid)/statm") else { return nil }
         let fields = text.split(separator: " ")
         guard fields.count > 1, let pages = Int64(fields[1]) else { return nil }
         return pages * Int64(sysconf(Int32(_SC_PAGESIZE)))
-    }
-
-    private static func read(_ path: String) -> String? {
-        let number = open(path, O_RDONLY | O_CLOEXEC)
-        guard number >= 0 else { return nil }
-        let descriptor = Descriptor(number)
-        var bytes: [UInt8] = []
-        while bytes.count < 64 << 10, case .bytes(let more) = descriptor.read(upTo: 4096) { bytes += more }
-        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -5,13 +5,17 @@ internal import Processes
 package enum StatusClient {
     /// Answers larger than this are no answers of ours.
     private static let maximumAnswer = 16 << 20
-    private static let timeout = Duration.seconds(5)
+    package static let timeout = Duration.seconds(5)
 
     /// Sends one JSON line, such as `{"type":"status"}`, and returns the one that comes back, without its newline.
     ///
-    /// - Throws: ``SupervisionError``, with code `unavailable` when no supervisor answers within five seconds.
-    package static func request(socket path: String, _ request: String) throws -> [UInt8] {
-        let descriptor = try UnixSocket.connect(to: path)
+    /// - Throws: ``SupervisionError``, with code `unavailable` when no supervisor answers in time.
+    package static func request(
+        socket path: String,
+        _ request: String,
+        timeout: Duration = timeout
+    ) throws -> [UInt8] {
+        let descriptor = try UnixSocket.connect(to: path, within: timeout)
         descriptor.setNonBlocking()
         let deadline = Clock.monotonic + timeout
         try send(Array(request.utf8) + [UInt8(ascii: "\n")], descriptor, deadline)

@@ -8,10 +8,36 @@ struct ReplicaObservation: Sendable {
     var memoryBytes: Int64?
     var cpuSeconds: Double?
     var log: [String] = []
+    /// By the monotonic clock.
+    var started: Duration?
+    /// When its last processes started, as far back as anybody asks.
+    private(set) var recentStarts: [Duration] = []
+    private(set) var counters = RateMeter()
+    private(set) var work = RateMeter()
+
+    /// A process without a back-off may start so often that nobody wants to know all times.
+    private static let startsKept = 1000
+
+    mutating func started(at now: Duration, on wall: Timestamp) {
+        startedAt = wall
+        started = now
+        if recentStarts.count == Self.startsKept { recentStarts.removeFirst() }
+        recentStarts.append(now)
+        counters.start(at: now)
+        work.start(at: now)
+    }
+
+    mutating func said(_ message: ChildMessage, at now: Duration) {
+        switch message {
+        case .stats(let counts): counters.add(counts, at: now)
+        case .heartbeat(_, let progress, _, _): work.add(["progress": Int64(clamping: progress)], at: now)
+        default: break
+        }
+    }
 }
 
-/// The answer to `{"type":"status"}`, as SUPERVISION.md's contract has it; `stats`, `log`, `progress`,
-/// `control_errors` and the tree's `degraded`, `pid`, `log_lines_dropped` and `reload` are additions.
+/// The answer to `{"type":"status"}`, as SUPERVISION.md's contract has it. Additions to it: the tree's `degraded`, `pid`,
+/// `log_lines_dropped` and `reload`, and of each worker all that follows `rules_generation`.
 struct StatusReport {
     var specification: TreeSpecification
     var machine: TreeStateMachine
@@ -113,8 +139,21 @@ struct StatusReport {
     }
 
     private func additions(_ replica: Replica, _ observed: ReplicaObservation, _ writer: inout JSONWriter) {
+        let hasProcess = replica.pid != nil
+        writer.key("uptime")
+        writer.optional(hasProcess ? observed.started.map { (now - $0).seconds } : nil)
+        writer.key("restarts_in_window")
+        writer.value(restartsInWindow(replica, observed))
+        writer.key("next_start_in")
+        writer.optional(nextStart(replica).map { max(0, ($0 - now).seconds) })
         writer.key("progress")
         writer.optional(replica.progress)
+        writer.key("work_rate")
+        writer.optional(hasProcess ? observed.work.rates(at: now)["progress"] : nil)
+        writer.key("backlog")
+        writer.optional(replica.backlog)
+        writer.key("waiting_for")
+        writer.value(replica.waitingFor)
         writer.key("control_errors")
         writer.value(observed.badLines)
         writer.key("stats")
@@ -124,6 +163,13 @@ struct StatusReport {
                 writer.value(count)
             }
         }
+        writer.key("rates")
+        writer.object { writer in
+            for (name, rate) in hasProcess ? observed.counters.rates(at: now).sorted(by: { $0.key < $1.key }) : [] {
+                writer.key(name)
+                writer.optional(rate)
+            }
+        }
         writer.key("log")
         writer.array { writer in
             for line in observed.log { writer.value(line) }
@@ -131,6 +177,20 @@ struct StatusReport {
     }
 
     private func state(_ replica: Replica) -> ReplicaState { machine.state(of: replica) }
+
+    /// Within the window of its breaker; every start but the very first is a restart.
+    private func restartsInWindow(_ replica: Replica, _ observed: ReplicaObservation) -> Int {
+        let window = specification.children[replica.position].breaker?.window ?? Breaker.Settings().window
+        let starts = observed.recentStarts.count { now - $0 < window }
+        return min(starts, max(0, replica.starts - 1))
+    }
+
+    private func nextStart(_ replica: Replica) -> Duration? {
+        switch replica.phase {
+        case .backoff(let until), .open(let until): until
+        default: nil
+        }
+    }
 }
 
 /// A worker's state as the status shows it.
@@ -187,7 +247,7 @@ extension JSONWriter {
 
     /// Three decimals are enough for seconds.
     fileprivate mutating func optional(_ seconds: Double?) {
-        guard let seconds else { return null() }
+        guard let seconds, seconds.isFinite else { return null() }
         raw("\((seconds * 1000).rounded() / 1000)".utf8)
     }
 }

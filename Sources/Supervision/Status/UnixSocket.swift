@@ -24,6 +24,18 @@ enum UnixSocket {
         return descriptor
     }
 
+    /// Which file a path leads to.
+    struct Identity: Equatable {
+        var device: UInt
+        var inode: UInt
+    }
+
+    static func identity(of path: String) -> Identity? {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        return Identity(device: UInt(status.st_dev), inode: UInt(status.st_ino))
+    }
+
     static func accept(_ listener: Descriptor) -> Descriptor? {
         let number = Glibc.accept(listener.number, nil, nil)
         guard number >= 0 else { return nil }
@@ -33,14 +45,20 @@ enum UnixSocket {
         return descriptor
     }
 
-    /// - Throws: ``SupervisionError`` with code `unavailable` when nobody listens there.
-    static func connect(to path: String) throws -> Descriptor {
+    /// - Throws: ``SupervisionError`` with code `unavailable` when nobody listens there, or does not take the connection
+    ///   in time.
+    static func connect(to path: String, within limit: Duration) throws -> Descriptor {
         let descriptor = try open(nonBlocking: false)
+        // A listener that is stopped lets connections queue up, and then connecting waits.
+        let (seconds, attoseconds) = limit.components
+        var time = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+        setsockopt(descriptor.number, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
         try withAddress(path) { address, length in
             guard Glibc.connect(descriptor.number, address, length) != 0 else { return }
             if errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR {
                 throw SupervisionError("no supervisor answers at \(path)", code: .unavailable)
             }
+            if errno == EAGAIN { throw SupervisionError("the supervisor does not answer", code: .unavailable) }
             throw SupervisionError.system("cannot reach the supervisor at \(path)")
         }
         return descriptor

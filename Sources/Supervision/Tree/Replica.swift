@@ -29,6 +29,8 @@ struct Replica: Sendable {
             case startTimeout
             /// It has been silent for too long.
             case liveness
+            /// It has work at hand and finishes none of it.
+            case stuck
             /// A dependency that propagates its restarts is being restarted.
             case knockOn
             /// Somebody asked for a new one.
@@ -96,6 +98,8 @@ struct Replica: Sendable {
     var startDeadline: Duration?
     /// When its silence will have been too long.
     var silentAt: Duration?
+    /// When it will have worked for too long without finishing anything; `nil` while it has nothing at hand.
+    var stuckAt: Duration?
     /// When it will have been ready for long enough to count as a success.
     var stableAt: Duration?
     /// Somebody asked for a new one while the remains of the last are being cleared away.
@@ -113,6 +117,10 @@ struct Replica: Sendable {
     var lastExit: LastExit?
     var lastHeartbeat: Duration?
     var progress: UInt64?
+    /// What it has at hand, by its own word; `nil` from those that do not tell.
+    var backlog: UInt64?
+    /// A service that it waits for, by its own word.
+    var waitingFor: String?
     var stats: [String: Int64] = [:]
     var rulesGeneration: Int64?
 
@@ -143,7 +151,7 @@ struct Replica: Sendable {
         switch phase {
         case .backoff(let until), .open(let until): until
         case .running:
-            [isReady ? nil : startDeadline, readyByAgeAt, probing.nextAt, silentAt, stableAt, answerDueAt]
+            [isReady ? nil : startDeadline, readyByAgeAt, probing.nextAt, silentAt, stuckAt, stableAt, answerDueAt]
                 .compactMap { $0 }.min()
         case .stopping:
             stop.flatMap { stop in
@@ -172,12 +180,15 @@ struct Replica: Sendable {
         stopOnceStarted = nil
         startDeadline = nil
         silentAt = nil
+        stuckAt = nil
         stableAt = nil
         restartOnceCleared = false
         readyByAgeAt = nil
         probing = Probing()
         lastHeartbeat = nil
         progress = nil
+        backlog = nil
+        waitingFor = nil
         stats = [:]
     }
 }

@@ -21,7 +21,7 @@ extension TreeStateMachine {
     /// The leader has left; what it leaves behind has no work of its own to finish.
     private mutating func hurryGroup(_ index: Int) {
         guard let stop = replicas[index].stop else { return }
-        if stop.purpose == .liveness {
+        if stop.purpose == .liveness || stop.purpose == .stuck {
             act(.signalGroup(replicas[index].id, Signals.kill))
         } else if stop.terminateAt != nil {
             replicas[index].stop?.terminateAt = nil
@@ -34,6 +34,7 @@ extension TreeStateMachine {
             switch replicas[index].stop?.purpose {
             case .startTimeout: "start timed out (\(status))"
             case .liveness: "heartbeats stopped (\(status))"
+            case .stuck: "it had work and finished none of it (\(status))"
             case .tree, .knockOn, .restart, .replace, .removed, nil: status.description
             }
         replicas[index].lastExit = Replica.LastExit(code: status.code, signal: status.signal, reason: reason)
@@ -57,7 +58,7 @@ extension TreeStateMachine {
         } else {
             switch purpose {
             case .tree: finish(index, success: true)
-            case .startTimeout, .liveness:
+            case .startTimeout, .liveness, .stuck:
                 if !wentBack(index) { restartOrRest(index, succeeded: false, now) }
             case .knockOn: afterKnockOn(index)
             case .restart, .replace, .removed: returnAtOnce(index)

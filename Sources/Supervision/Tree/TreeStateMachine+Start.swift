@@ -74,10 +74,12 @@ extension TreeStateMachine {
             } else {
                 becameReady(index, now)
             }
-        case .heartbeat(_, let progress):
+        case .heartbeat(_, let progress, let backlog, let waiting):
             replicas[index].lastHeartbeat = now
-            replicas[index].progress = progress
+            replicas[index].backlog = backlog
+            replicas[index].waitingFor = waiting
             expectHeartbeat(index, now)
+            expectProgress(index, progress, now)
         case .extend(let milliseconds): extend(index, by: .milliseconds(milliseconds), now)
         case .draining: log(.debug, "is draining", index)
         case .stats(let counters): replicas[index].stats = counters
@@ -95,6 +97,7 @@ extension TreeStateMachine {
         case .running:
             replicas[index].startDeadline = replicas[index].startDeadline.map { max($0, now + time) }
             replicas[index].silentAt = replicas[index].silentAt.map { max($0, now + time) }
+            replicas[index].stuckAt = replicas[index].stuckAt.map { max($0, now + time) }
             if let due = replicas[index].answerDueAt {
                 replicas[index].change = .reloading(until: max(due, now + time))
             }
@@ -141,6 +144,7 @@ extension TreeStateMachine {
         if let due = replicas[index].stableAt, due <= now { wasStable(index) }
         if let due = replicas[index].answerDueAt, due <= now { gaveNoAnswer(index) }
         if let due = replicas[index].silentAt, due <= now, replicas[index].phase == .running { endSilent(index, now) }
+        if let due = replicas[index].stuckAt, due <= now, replicas[index].phase == .running { endStuck(index, now) }
     }
 
     private mutating func becameReady(_ index: Int, _ now: Duration) {

@@ -108,10 +108,10 @@ extension TreeStateMachine {
     }
 
     /// Ends what does not answer: SIGABRT, which leaves a core or a trace where that is wanted, and soon SIGKILL.
-    mutating func beginAbort(_ index: Int, _ now: Duration) {
+    mutating func beginAbort(_ index: Int, _ purpose: Replica.Stop.Purpose, _ now: Duration) {
         replicas[index].phase = .stopping
         replicas[index].isReady = false
-        replicas[index].stop = Replica.Stop(purpose: .liveness, terminateAt: nil, killAt: now + Self.graceAfterAbort)
+        replicas[index].stop = Replica.Stop(purpose: purpose, terminateAt: nil, killAt: now + Self.graceAfterAbort)
         act(.signalLeader(replicas[index].id, Signals.abort))
     }
 

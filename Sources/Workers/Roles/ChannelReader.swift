@@ -21,6 +21,11 @@ struct ChannelReader {
 
     /// Ids of messages with equal timestamps are not always in order, so each catch-up steps back this far.
     private static let overlapSeconds: UInt64 = 5
+    /// What Discord needs at most to answer or to refuse, with all attempts and waits for its limits; the HTTP client
+    /// ends each attempt by itself.
+    private static let longestAnswer = Duration.seconds(900)
+    /// A lease is a matter of milliseconds; this is for locks and for a connection that is being made.
+    private static let longestStatement = Duration.seconds(120)
     private static let slowRetry = Backoff(initial: .seconds(30), maximum: .seconds(600))
 
     private var logger: Logger {
@@ -42,7 +47,7 @@ struct ChannelReader {
             do {
                 guard try await readWhileLeased(succeeded: { backoff.reset() }) else {
                     if waits.note(.lease) { logger.info("another fetcher reads this channel; waiting for its lease") }
-                    _ = await context.drain.sleep(for: .seconds(5))
+                    _ = await context.rest(for: .seconds(5))
                     continue
                 }
                 waits = WaitingNotes()
@@ -52,12 +57,12 @@ struct ChannelReader {
                 progress.mark(channel.id, degraded: true)
                 let wait = error.code == .unavailable ? .seconds(5) : backoff.next()
                 logger.error("\(error)", metadata: ["retry_in": "\(wait.components.seconds)s"])
-                _ = await context.drain.sleep(for: wait)
+                _ = await context.rest(for: wait)
             } catch let error as StoreError where error.code == .unavailable || error.code == .notSetUp {
                 if waits.note(.database) {
                     logger.warning("the database is not available; waiting", metadata: ["error": "\(error)"])
                 }
-                _ = await context.drain.sleep(for: .seconds(1))
+                _ = await context.rest(for: .seconds(1))
             }
         }
     }
@@ -65,22 +70,28 @@ struct ChannelReader {
     /// - Returns: false when another fetcher holds the lease.
     private func readWhileLeased(succeeded: () -> Void) async throws -> Bool {
         guard
-            let lease = try await store.acquireLease(
-                channel: channel.id,
-                holder: holder,
-                duration: leaseDuration,
-                startingAt: startingPoint,
-                since: nil
-            )
+            let lease = try await inDatabase({ store in
+                try await store.acquireLease(
+                    channel: channel.id,
+                    holder: holder,
+                    duration: leaseDuration,
+                    startingAt: startingPoint,
+                    since: nil
+                )
+            })
         else { return false }
         do {
             try await read(lease, succeeded: succeeded)
         } catch {
-            try? await store.release([lease])
+            try? await inDatabase { try await $0.release([lease]) }
             throw error
         }
-        try? await store.release([lease])
+        try? await inDatabase { try await $0.release([lease]) }
         return true
+    }
+
+    private func inDatabase<Result>(_ body: (any Store) async throws -> Result) async throws -> Result {
+        try await context.showingLife(for: Self.longestStatement) { try await body(store) }
     }
 
     /// Catches up, then polls; returns when the lease is lost or the process drains.
@@ -93,7 +104,7 @@ struct ChannelReader {
         repeat {
             guard try await poll(lease, from: &cursor, newest: &newest, deletions: &deletions) else { return }
             succeeded()
-        } while await context.drain.sleep(for: context.pipeline.discord.poll)
+        } while await context.rest(for: context.pipeline.discord.poll)
     }
 
     /// Where a channel that was never read begins: at `since`, or now.
@@ -101,7 +112,10 @@ struct ChannelReader {
 
     /// What Discord answers; `nil` when the process drains first, so that a wait for Discord does not hold up the stop.
     private func messages(_ window: MessageWindow) async throws -> [Page.Element]? {
-        try await context.untilDrained { [discord, channel] in try await discord.messages(in: channel.id, window) }
+        context.turn(nil)
+        return try await context.untilDrained(showingLifeFor: Self.longestAnswer) { [discord, channel] in
+            try await discord.messages(in: channel.id, window)
+        }
     }
 
     /// When `since` was moved back after the channel had been read: the messages before what is there already. Begins
@@ -122,7 +136,7 @@ struct ChannelReader {
             }
             position = max(position, highest)
         }
-        return try await store.finishBackfill(lease, until: since)
+        return try await inDatabase { try await $0.finishBackfill(lease, until: since) }
     }
 
     /// Pages forward from the cursor until the channel's end. False when the lease was lost or the process drains.
@@ -194,7 +208,10 @@ struct ChannelReader {
         progress.mark(channel.id, degraded: false)
         try await noticeBlankPage(elements)
         guard elements.isEmpty,
-            let info = try await context.untilDrained({ [discord, channel] in try await discord.channel(channel.id) })
+            let info = try await context.untilDrained(
+                showingLifeFor: Self.longestAnswer,
+                { [discord, channel] in try await discord.channel(channel.id) }
+            )
         else { return }
         if info.holdsOnlyThreads {
             progress.mark(channel.id, degraded: true)
@@ -208,7 +225,7 @@ struct ChannelReader {
     }
 
     private func advance(_ lease: ChannelLease, to cursor: Snowflake) async throws -> Bool {
-        let holds = try await store.advance(lease, to: cursor, renewingFor: leaseDuration)
+        let holds = try await inDatabase { try await $0.advance(lease, to: cursor, renewingFor: leaseDuration) }
         if !holds { logger.warning("another fetcher took over this channel") }
         return holds
     }
@@ -258,7 +275,11 @@ struct ChannelReader {
                 body: page.bytes
             )
         }
-        if !outgoing.isEmpty { guard try await publishing.publish(outgoing) else { return false } }
+        if !outgoing.isEmpty {
+            context.control.hold(progress.hold(outgoing.count))
+            defer { context.control.hold(progress.hold(-outgoing.count)) }
+            guard try await publishing.publish(outgoing) else { return false }
+        }
         progress.add(accepted: payloads.count, ignored: ignored)
         return true
     }

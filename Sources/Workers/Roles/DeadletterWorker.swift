@@ -39,6 +39,7 @@ package struct DeadletterWorker {
                 await retention.run()
                 continue
             }
+            context.control.hold(1)
             let letter = DeadLetter(delivery, context: context)
             let stored: Void? = try await context.untilAvailable("the database") {
                 do {
@@ -50,6 +51,7 @@ package struct DeadletterWorker {
             guard stored != nil else { break }
             consumer.acknowledge(delivery)
             moved += 1
+            context.control.hold(0)
             context.control.beat(done: 1)
             context.control.say(.stats(["moved": moved]))
             context.logger.warning(

@@ -64,10 +64,11 @@ package struct FetchWorker {
     /// Keeps a reader for each channel of the latest list: those that are the same in it go on undisturbed.
     private func read(_ inbox: ChannelInbox) async throws {
         let progress = FetchProgress()
+        let turns = LoopTurns()
         var crew = ReaderCrew()
         try await withThrowingTaskGroup(of: Event.self) { group in
             group.addTask {
-                try await beat(progress)
+                await report(progress, turns)
                 return .draining
             }
             group.addTask { await inbox.next().map { .channels($0) } ?? .listsEnded }
@@ -86,8 +87,10 @@ package struct FetchWorker {
                     case .listsEnded: break
                     }
                     while let (channel, drain) = crew.next() {
+                        turns.began(channel.id)
                         group.addTask {
-                            try await reader(of: channel, draining: drain, progress).run()
+                            try await reader(of: channel, draining: drain, progress, turns).run()
+                            turns.ended(channel.id)
                             return .readerEnded(channel.id)
                         }
                     }
@@ -102,26 +105,34 @@ package struct FetchWorker {
         }
     }
 
-    private func reader(of channel: Pipeline.Channel, draining drain: DrainSignal, _ progress: FetchProgress)
-        -> ChannelReader
-    {
-        ChannelReader(
+    private func reader(
+        of channel: Pipeline.Channel,
+        draining drain: DrainSignal,
+        _ progress: FetchProgress,
+        _ turns: LoopTurns
+    ) -> ChannelReader {
+        var context = context.draining(by: drain)
+        context.turn = { [control = context.control] service in
+            if turns.turned(channel.id) { control.beat(done: progress.takeDone(), waitingFor: service) }
+        }
+        return ChannelReader(
             channel: channel,
-            context: context.draining(by: drain),
+            context: context,
             discord: discord,
             store: store,
-            publishing: ConfirmedPublishing(context: context.draining(by: drain), publisher: publishing.publisher),
+            publishing: ConfirmedPublishing(context: context, publisher: publishing.publisher),
             progress: progress,
             holder: fetcherID
         )
     }
 
-    /// Tells the supervisor and, while there is much to read, the log how far it has come.
-    private func beat(_ progress: FetchProgress) async throws {
+    /// Tells the supervisor and, while there is much to read, the log how far it has come. Signs of life are given by
+    /// the channels' loops; only without any channel it is enough to be here.
+    private func report(_ progress: FetchProgress, _ turns: LoopTurns) async {
         var logged: Int64 = 0
         repeat {
             let counts = progress.counts
-            context.control.beat(done: progress.takeDone())
+            if turns.isEmpty { context.control.beat(done: progress.takeDone()) }
             context.control.say(.stats(counts))
             let accepted = counts["accepted"] ?? 0
             if accepted >= logged + 1_000 {
@@ -132,12 +143,50 @@ package struct FetchWorker {
     }
 }
 
+/// Which of the loops side by side have turned: the process is alive when all of them are, so that one that hangs is
+/// noticed.
+final class LoopTurns: Sendable {
+    private struct State {
+        var loops: Set<Snowflake> = []
+        var missing: Set<Snowflake> = []
+    }
+
+    private let state = Mutex(State())
+
+    var isEmpty: Bool { state.withLock { $0.loops.isEmpty } }
+
+    func began(_ loop: Snowflake) {
+        state.withLock { state in
+            state.loops.insert(loop)
+            state.missing.insert(loop)
+        }
+    }
+
+    func ended(_ loop: Snowflake) {
+        state.withLock { state in
+            state.loops.remove(loop)
+            state.missing.remove(loop)
+        }
+    }
+
+    /// - Returns: whether every loop has turned since this last was true.
+    func turned(_ loop: Snowflake) -> Bool {
+        state.withLock { state in
+            state.missing.remove(loop)
+            guard state.missing.isEmpty else { return false }
+            state.missing = state.loops
+            return true
+        }
+    }
+}
+
 /// Counters of all channels together.
 final class FetchProgress: Sendable {
     private struct State {
         var accepted: Int64 = 0
         var ignored: Int64 = 0
         var done = 0
+        var atHand = 0
         var degraded: Set<Snowflake> = []
     }
 
@@ -163,6 +212,16 @@ final class FetchProgress: Sendable {
     var counts: [String: Int64] {
         state.withLock { state in
             ["accepted": state.accepted, "ignored": state.ignored, "degraded_channels": Int64(state.degraded.count)]
+        }
+    }
+
+    /// Takes note of messages that are being published, or are not any more.
+    ///
+    /// - Returns: how many there are in all channels.
+    func hold(_ change: Int) -> Int {
+        state.withLock { state in
+            state.atHand += change
+            return state.atHand
         }
     }
 

@@ -39,12 +39,14 @@ package struct ParseWorker {
         while let event = try await consumer.next(within: .seconds(1)) {
             var handled = 0
             if case .delivery(let delivery) = event {
+                context.control.hold(1)
                 let (batch, outgoing) = handle(delivery)
                 guard try await publishing.publish(outgoing) else { break }
                 consumer.acknowledge(delivery)
                 counts.add(batch)
                 handled = batch.count
             }
+            context.control.hold(0)
             context.control.beat(done: handled)
             counts.report(to: context.control)
             reporter.report(shelf.take())

@@ -40,6 +40,7 @@ package struct StoreWorker {
     private func work() async throws {
         var totals = WriteTotals()
         while let deliveries = try await collect() {
+            context.control.hold(deliveries.count)
             // For the whole of it one generation: what is decoded by it is written by it.
             let content = await shelf.take()
             var (items, outgoing) = decode(deliveries, types: content.types)
@@ -49,6 +50,7 @@ package struct StoreWorker {
             guard try await publishing.publish(outgoing) else { break }
             consumer.acknowledge(deliveries)
             totals.add(report, failed: outgoing.count)
+            context.control.hold(0)
             context.control.beat(done: items.count)
             totals.report(to: context.control)
         }

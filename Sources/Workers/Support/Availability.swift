@@ -15,14 +15,15 @@ extension WorkerContext {
         var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(5))
         while true {
             do {
-                let result = try await showingLife(body)
+                let isAway = backoff.attempts > 0
+                let result = try await showingLife(waitingFor: { isAway ? service : nil }, body)
                 if backoff.attempts > 0 { logger.info("\(service) is back") }
                 return result
             } catch  where Fault(error).kind == .outage {
                 if backoff.attempts == 0 {
                     logger.warning("\(service) is not available; waiting", metadata: ["error": "\(error)"])
                 }
-                control.beat()
+                turn(service)
                 guard await drain.sleep(for: backoff.next()) else { return nil }
             }
         }

@@ -16,6 +16,7 @@ package final class ControlChannel: Sendable {
     private struct Beats {
         var sequence: UInt64 = 0
         var progress: UInt64 = 0
+        var backlog: UInt64?
         var last: ContinuousClock.Instant?
     }
 
@@ -52,17 +53,30 @@ package final class ControlChannel: Sendable {
         }
     }
 
+    /// Says with the next heartbeats how much work is at hand and not finished. The supervisor ends a process that has
+    /// some and finishes none of it for too long.
+    package func hold(_ units: Int) {
+        beats.withLock { $0.backlog = UInt64(units) }
+    }
+
     /// Called by the work loop each time round; says `heartbeat` at most once a second.
     ///
-    /// - Parameter done: units of work acknowledged since the last call.
-    package func beat(done: Int = 0) {
+    /// - Parameters:
+    ///   - done: units of work acknowledged since the last call.
+    ///   - service: what is away or takes nothing, so that no work can be finished.
+    package func beat(done: Int = 0, waitingFor service: String? = nil) {
         let message = beats.withLock { beats -> ChildMessage? in
             beats.progress += UInt64(done)
             let now = ContinuousClock.now
             if let last = beats.last, now - last < .seconds(1) { return nil }
             beats.last = now
             beats.sequence += 1
-            return .heartbeat(sequence: beats.sequence, progress: beats.progress)
+            return .heartbeat(
+                sequence: beats.sequence,
+                progress: beats.progress,
+                backlog: beats.backlog,
+                waiting: service
+            )
         }
         if let message { say(message) }
     }

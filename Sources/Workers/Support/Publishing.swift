@@ -26,7 +26,10 @@ struct ConfirmedPublishing {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
         while !open.isEmpty {
             let batch = open
-            let published = try await context.untilDrained(grace: Self.grace) { try await publisher.publish(batch) }
+            let published = try await context.untilDrained(
+                grace: Self.grace,
+                waitingFor: { [publisher] in publisher.isHeldUp ? "the broker" : nil }
+            ) { try await publisher.publish(batch) }
             guard let results = published else { return false }
             var refused: [OutgoingMessage] = []
             for (message, result) in zip(open, results) {
@@ -47,7 +50,7 @@ struct ConfirmedPublishing {
             }
             open = refused
             guard !open.isEmpty else { break }
-            context.control.beat()
+            context.turn("room in the queue")
             guard await context.drain.sleep(for: backoff.next()) else { return false }
         }
         return true

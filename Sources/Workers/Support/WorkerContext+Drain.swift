@@ -5,10 +5,15 @@ extension WorkerContext {
     /// Runs `body`, but no longer than `grace` past the request to drain: what waits for a server that is away must
     /// not hold up the stop.
     ///
-    /// - Parameter body: must end when its task is cancelled.
+    /// - Parameters:
+    ///   - service: the name of what `body` waits for, while that is away.
+    ///   - patience: for how long the wait is a sign of life; see ``showingLife(for:waitingFor:_:)``.
+    ///   - body: must end when its task is cancelled.
     /// - Returns: `nil` when it was cut off.
     func untilDrained<Result: Sendable>(
         grace: Duration = .zero,
+        showingLifeFor patience: Duration? = nil,
+        waitingFor service: @escaping @Sendable () -> String? = { nil },
         _ body: @escaping @Sendable () async throws -> Result
     ) async throws -> Result? {
         let work = Task { try await body() }
@@ -20,7 +25,7 @@ extension WorkerContext {
         }
         defer { watch.cancel() }
         do {
-            return try await showingLife {
+            return try await showingLife(for: patience, waitingFor: service) {
                 try await withTaskCancellationHandler {
                     try await work.value
                 } onCancel: {
@@ -35,12 +40,30 @@ extension WorkerContext {
     }
 
     /// Says that the work loop is alive while it waits in `body`: waiting for a service that is away is not hanging.
-    func showingLife<Result>(_ body: () async throws -> Result) async throws -> Result {
-        let pulse = Task { [control] in
-            while (try? await Task.sleep(for: .seconds(1))) != nil { control.beat() }
+    ///
+    /// - Parameters:
+    ///   - patience: for how long, where the wait has an end; what goes on after that hangs.
+    ///   - service: the name of what `body` waits for, while that is away.
+    func showingLife<Result>(
+        for patience: Duration? = nil,
+        waitingFor service: @escaping @Sendable () -> String? = { nil },
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        let pulse = Task { [turn] in
+            let end = patience.map { ContinuousClock.now + $0 }
+            while (try? await Task.sleep(for: .seconds(1))) != nil {
+                if let end, end < .now { return }
+                turn(service())
+            }
         }
         defer { pulse.cancel() }
         return try await body()
+    }
+
+    /// Waits for `duration`, but no longer than until the process drains, and shows life meanwhile. True when the time
+    /// passed undisturbed.
+    func rest(for duration: Duration) async -> Bool {
+        (try? await showingLife { await drain.sleep(for: duration) }) ?? false
     }
 
     /// Runs a work loop on `consumer`: waits until it consumes, says ready, and stops it when the process drains, so

@@ -14,6 +14,8 @@ package struct WorkerContext: Sendable {
     package let control: ControlChannel
     package private(set) var drain: DrainSignal
     let live: LiveGeneration
+    /// Told each time a work loop has turned, with the name of a service that it waits for.
+    package var turn: @Sendable (String?) -> Void
     let environment: [String: String]
 
     package init(
@@ -31,6 +33,7 @@ package struct WorkerContext: Sendable {
         self.control = control
         self.drain = drain
         self.environment = environment
+        turn = { control.beat(waitingFor: $0) }
     }
 
     var pipeline: Pipeline { generation.pipeline }

@@ -13,8 +13,17 @@ struct SupervisorOptions: ParsableArguments {
 
     /// Sends a request and returns its answer.
     ///
+    /// - Parameters:
+    ///   - folder: where that is known already; reading the pipeline file again would cost more than the request.
+    ///   - timeout: how long to wait for the answer.
     /// - Throws: ``CommandFailure`` with exit code 69 when no supervisor answers.
-    func request(_ type: String, worker: String? = nil) throws -> JSONDocument {
+    func request(
+        _ type: String,
+        worker: String? = nil,
+        folder: String? = nil,
+        timeout: Duration = StatusClient.timeout
+    ) throws -> JSONDocument {
+        let folder = folder ?? self.folder
         var writer = JSONWriter()
         writer.object { writer in
             writer.key("type")
@@ -26,7 +35,7 @@ struct SupervisorOptions: ParsableArguments {
         }
         do {
             let line = String(decoding: writer.bytes, as: UTF8.self)
-            return try JSONDocument(StatusClient.request(socket: folder + "/supervisor.sock", line))
+            return try JSONDocument(StatusClient.request(socket: folder + "/supervisor.sock", line, timeout: timeout))
         } catch {
             throw CommandFailure(ExitCode.unavailable, "\(error)")
         }

@@ -49,6 +49,9 @@ struct StatusView {
         if let pid = status["pid"]?.integer { line.append("  pid \(pid)") }
         var lines = [line]
         if let reason = status["degraded"]?.string { lines.append(StyledLine("degraded: \(reason)", .red)) }
+        for problem in status["reload"]?["problems"]?.elements.compactMap(\.string) ?? [] {
+            lines.append(StyledLine("  \(problem)", .red))
+        }
         if let dropped = status["log_lines_dropped"]?.integer, dropped > 0 {
             lines.append(StyledLine("\(dropped) log lines were dropped: the log is read too slowly", .yellow))
         }

@@ -155,6 +155,16 @@ let package = Package(
             dependencies: ["Messaging", "Storage", "Model", "TestSupport"],
             swiftSettings: settings
         ),
+        // Not a test of its own: `scripts/chaos` runs it.
+        .executableTarget(
+            name: "chaos",
+            dependencies: [
+                "Storage", "Model", "TestSupport", log,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Chaos",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

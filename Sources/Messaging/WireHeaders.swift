@@ -19,6 +19,8 @@ package struct WireHeaders: Sendable, Equatable {
     package var worker: String?
     /// `cf-generation`: the generation that worker ran.
     package var generation: Int?
+    /// `cf-isolated`: a worker died over the page it was split off.
+    package var isIsolated: Bool
     /// `cf-replay`: the replay that published it.
     package var replay: String?
 
@@ -31,6 +33,7 @@ package struct WireHeaders: Sendable, Equatable {
         error: String? = nil,
         worker: String? = nil,
         generation: Int? = nil,
+        isIsolated: Bool = false,
         replay: String? = nil
     ) {
         self.pipeline = pipeline
@@ -41,6 +44,7 @@ package struct WireHeaders: Sendable, Equatable {
         self.error = error
         self.worker = worker
         self.generation = generation
+        self.isIsolated = isIsolated
         self.replay = replay
     }
 }
@@ -67,6 +71,7 @@ extension WireHeaders {
         }
         if let worker { fields.append(AMQPField("cf-worker", .string(worker))) }
         if let generation { fields.append(AMQPField("cf-generation", .integer(Int64(generation)))) }
+        if isIsolated { fields.append(AMQPField("cf-isolated", .integer(1))) }
         if let replay { fields.append(AMQPField("cf-replay", .string(replay))) }
         return fields
     }
@@ -84,6 +89,7 @@ extension WireHeaders {
             error: fields["cf-error"]?.string,
             worker: fields["cf-worker"]?.string,
             generation: fields["cf-generation"]?.integer.flatMap { Int(exactly: $0) },
+            isIsolated: fields["cf-isolated"]?.integer == 1,
             replay: fields["cf-replay"]?.string
         )
     }

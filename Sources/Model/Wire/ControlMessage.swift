@@ -21,6 +21,8 @@ package enum ChildMessage: Sendable, Equatable {
     case draining
     /// Counters for watching; never the truth, which is in the tables.
     case stats([String: Int64])
+    /// A service this child depends on went away (`open`) or came back (`closed`).
+    case service(name: String, state: String)
     case generation(rules: Int64, ok: Bool, error: String?)
 
     /// One line, without its newline.
@@ -63,6 +65,12 @@ package enum ChildMessage: Sendable, Equatable {
                     writer.key(name)
                     writer.value(count)
                 }
+            case .service(let name, let state):
+                writer.value("service")
+                writer.key("name")
+                writer.value(name)
+                writer.key("state")
+                writer.value(state)
             case .generation(let rules, let ok, let error):
                 writer.value("generation")
                 writer.key("rules")
@@ -113,6 +121,11 @@ package enum ChildMessage: Sendable, Equatable {
                 counters[name] = count
             }
             self = .stats(counters)
+        case "service":
+            guard let name = json["name"]?.string, let state = json["state"]?.string,
+                ["open", "closed"].contains(state)
+            else { return nil }
+            self = .service(name: name, state: state)
         case "generation":
             guard let rules = json["rules"]?.integer, let ok = json["ok"]?.boolean else { return nil }
             self = .generation(rules: rules, ok: ok, error: json["error"]?.string)

@@ -170,6 +170,10 @@ struct StatusReport {
                 writer.optional(rate)
             }
         }
+        writer.key("services")
+        writer.object { writer in
+            for (name, state) in replica.services.sorted(by: { $0.key < $1.key }) { writer.member(name, state) }
+        }
         writer.key("log")
         writer.array { writer in
             for line in observed.log { writer.value(line) }

@@ -122,6 +122,8 @@ struct Replica: Sendable {
     /// A service that it waits for, by its own word.
     var waitingFor: String?
     var stats: [String: Int64] = [:]
+    /// What it says of the services it depends on: `open` or `closed`.
+    var services: [String: String] = [:]
     var rulesGeneration: Int64?
 
     init(id: ReplicaID, position: Int, of child: ChildSpecification) {
@@ -190,5 +192,6 @@ struct Replica: Sendable {
         backlog = nil
         waitingFor = nil
         stats = [:]
+        services = [:]
     }
 }

@@ -83,6 +83,7 @@ extension TreeStateMachine {
         case .extend(let milliseconds): extend(index, by: .milliseconds(milliseconds), now)
         case .draining: log(.debug, "is draining", index)
         case .stats(let counters): replicas[index].stats = counters
+        case .service(let name, let state): replicas[index].services[name] = state
         case .generation(let rules, let ok, let error):
             if ok { replicas[index].rulesGeneration = rules }
             answered(index, generation: rules, ok: ok, now)

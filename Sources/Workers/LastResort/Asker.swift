@@ -241,7 +241,7 @@ actor Asker {
 
     private func reserve(_ tokens: TokenReservation) async throws -> Swift.Result<TokenReservation, Stop> {
         let budget = TokenBudget(day: settings.dailyTokens, channel: settings.channelTokens)
-        let answer = try await context.untilAvailable("the database") { [store] in
+        let answer = try await context.untilAvailable(.database) { [store] in
             try await store.reserve(tokens, within: budget)
         }
         switch answer {

@@ -45,7 +45,12 @@ struct ChannelReader {
         var waits = WaitingNotes()
         while !context.drain.isRequested {
             do {
-                guard try await readWhileLeased(succeeded: { backoff.reset() }) else {
+                let succeeded = {
+                    backoff.reset()
+                    context.services.succeeded(.database)
+                    context.services.succeeded(.discord)
+                }
+                guard try await readWhileLeased(succeeded: succeeded) else {
                     if waits.note(.lease) { logger.info("another fetcher reads this channel; waiting for its lease") }
                     _ = await context.rest(for: .seconds(5))
                     continue
@@ -55,10 +60,12 @@ struct ChannelReader {
                 throw WorkerFailure(exitCode: ExitCode.configuration, "\(error)")
             } catch let error as DiscordError {
                 progress.mark(channel.id, degraded: true)
+                if Fault(error).kind == .outage { _ = context.services.failed(.discord) }
                 let wait = error.code == .unavailable ? .seconds(5) : backoff.next()
                 logger.error("\(error)", metadata: ["retry_in": "\(wait.components.seconds)s"])
                 _ = await context.rest(for: wait)
             } catch let error as StoreError where error.code == .unavailable || error.code == .notSetUp {
+                _ = context.services.failed(.database)
                 if waits.note(.database) {
                     logger.warning("the database is not available; waiting", metadata: ["error": "\(error)"])
                 }

@@ -18,7 +18,7 @@ package struct DeadletterWorker {
 
     /// Runs until the process drains; what is in hand is finished first.
     package func run() async throws {
-        guard try await context.untilAvailable("the database", { try await store.checkReady() }) != nil else { return }
+        guard try await context.untilAvailable(.database, { try await store.checkReady() }) != nil else { return }
         try await context.takingOver(as: .deadletter) { _ in
         } while: {
             try await context.consuming(consumer) { try await work() }
@@ -41,7 +41,7 @@ package struct DeadletterWorker {
             }
             context.control.hold(1)
             let letter = DeadLetter(delivery, context: context)
-            let stored: Void? = try await context.untilAvailable("the database") {
+            let stored: Void? = try await context.untilAvailable(.database, pausing: consumer) {
                 do {
                     try await store.insert([letter])
                 } catch let error as StoreError where error.code == .badData {

@@ -30,7 +30,7 @@ struct DeletionWriter {
                     throw Fault(.permanent, "the page of deletions belongs to pipeline '\(foreign)'")
                 }
                 let page = try DeletePage.decode(delivery.body).filter { following.contains($0.channelID) }
-                let written: Void? = try await context.untilAvailable("the database") {
+                let written: Void? = try await context.untilAvailable(.database) {
                     try await context.tryingTwice { try await store.delete(page, erasing: erasing) }
                 }
                 guard written != nil else { return false }

@@ -40,7 +40,7 @@ package struct FetchWorker {
     /// - Throws: ``WorkerFailure`` with exit code 78 when Discord refuses the token: no retry mends that, and repeated
     ///   refusals would have the address banned.
     package func run() async throws {
-        guard try await context.untilAvailable("the database", { try await store.checkReady() }) != nil else { return }
+        guard try await context.untilAvailable(.database, { try await store.checkReady() }) != nil else { return }
         let inbox = ChannelInbox(context.pipeline.channels)
         try await context.takingOver(as: .fetch) { generation in
             inbox.put(generation.pipeline.channels)
@@ -63,6 +63,10 @@ package struct FetchWorker {
 
     /// Keeps a reader for each channel of the latest list: those that are the same in it go on undisturbed.
     private func read(_ inbox: ChannelInbox) async throws {
+        let watching = Task { [services = context.services, publisher = publishing.publisher] in
+            await services.watch(.broker) { publisher.isConnected }
+        }
+        defer { watching.cancel() }
         let progress = FetchProgress()
         let turns = LoopTurns()
         var crew = ReaderCrew()

@@ -48,7 +48,7 @@ package struct OpenAIWorker: Sendable {
     /// - Throws: ``WorkerFailure`` with exit code 78 when the generation's rules do not compile here.
     package func run() async throws {
         let shelf = RuleShelf(try WorkerContext.compileRules(context.generation, reusing: nil))
-        guard try await context.untilAvailable("the database", { try await store.checkReady() }) != nil else { return }
+        guard try await context.untilAvailable(.database, { try await store.checkReady() }) != nil else { return }
         try await context.takingOver(as: .openai) { generation in
             shelf.put(try WorkerContext.compileRules(generation, reusing: shelf.latest))
         } while: {

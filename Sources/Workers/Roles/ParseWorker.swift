@@ -13,6 +13,7 @@ package struct ParseWorker {
     private let shelf: RuleShelf
     private let publishing: ConfirmedPublishing
     private let consumer: Consumer
+    private let isolation: Isolation
 
     /// - Throws: ``WorkerFailure`` with exit code 78 when the generation's rules do not compile here.
     package init(_ context: WorkerContext) throws {
@@ -20,6 +21,7 @@ package struct ParseWorker {
         shelf = RuleShelf(try WorkerContext.compileRules(context.generation, reusing: nil))
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
         consumer = try context.consumer(of: [context.topology.workQueue(Topology.parse)])
+        isolation = Isolation(context, stage: Topology.parse)
     }
 
     /// Runs until the process drains; what is in hand is finished first.
@@ -40,7 +42,7 @@ package struct ParseWorker {
             var handled = 0
             if case .delivery(let delivery) = event {
                 context.control.hold(1)
-                let (batch, outgoing) = handle(delivery)
+                let (batch, outgoing) = isolated(delivery)
                 guard try await publishing.publish(outgoing) else { break }
                 consumer.acknowledge(delivery)
                 counts.add(batch)
@@ -50,6 +52,14 @@ package struct ParseWorker {
             context.control.beat(done: handled)
             counts.report(to: context.control)
             reporter.report(shelf.take())
+        }
+    }
+
+    /// As ``handle(_:)``, unless the delivery is known to kill workers.
+    private func isolated(_ delivery: Delivery) -> (batch: [ParsedMessage], outgoing: [OutgoingMessage]) {
+        let hold = isolation.suspects.hold(delivery)
+        return withExtendedLifetime(hold) {
+            isolation.instead(of: delivery, hold).map { ([], $0) } ?? handle(delivery)
         }
     }
 

@@ -15,6 +15,7 @@ package struct StoreWorker {
     private let keeping: MessageKeeping
     private let publishing: ConfirmedPublishing
     private let consumer: Consumer
+    private let isolation: Isolation
 
     package init(_ context: WorkerContext) throws {
         self.context = context
@@ -22,6 +23,7 @@ package struct StoreWorker {
         keeping = context.pipeline.store.messages == .all ? .all : .parsed
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
         consumer = try context.consumer(of: [context.topology.workQueue(Topology.store)])
+        isolation = Isolation(context, stage: Topology.store)
     }
 
     /// Runs until the process drains; what is in hand is finished first.
@@ -39,14 +41,24 @@ package struct StoreWorker {
 
     private func work() async throws {
         var totals = WriteTotals()
-        while let deliveries = try await collect() {
+        var kept: Delivery?
+        while let deliveries = try await collect(&kept) {
             context.control.hold(deliveries.count)
             // For the whole of it one generation: what is decoded by it is written by it.
             let content = await shelf.take()
+            // Nothing can be said of one among several.
+            let suspect = deliveries.first.flatMap { Suspects.isSuspect($0) ? $0 : nil }
+            var hold = suspect.flatMap { isolation.suspects.hold($0) }
+            if let suspect, let instead = isolation.instead(of: suspect, hold) {
+                guard try await publishing.publish(instead) else { break }
+                consumer.acknowledge(suspect)
+                continue
+            }
             var (items, outgoing) = decode(deliveries, types: content.types)
             guard let report = try await write(items[...], to: content.store, failed: &outgoing) else { break }
             let deletions = DeletionWriter(context, store: content.store, channels: content.channels)
             guard try await deletions.write(deliveries, failed: &outgoing) else { break }
+            hold = nil
             guard try await publishing.publish(outgoing) else { break }
             consumer.acknowledge(deliveries)
             totals.add(report, failed: outgoing.count)
@@ -57,15 +69,30 @@ package struct StoreWorker {
     }
 
     /// The next deliveries worth a transaction; empty when nothing came for a while, `nil` once the consumer stopped.
-    private func collect() async throws -> [Delivery]? {
-        guard let event = try await consumer.next(within: .seconds(1)) else { return nil }
-        guard case .delivery(let first) = event else { return [] }
+    ///
+    /// - Parameter kept: a delivery that came with the last ones and was not for their company. A suspect is always
+    ///   alone, so that what happens is told of it and of no other.
+    private func collect(_ kept: inout Delivery?) async throws -> [Delivery]? {
+        let first: Delivery
+        if let delivery = kept {
+            first = delivery
+            kept = nil
+        } else {
+            guard let event = try await consumer.next(within: .seconds(1)) else { return nil }
+            guard case .delivery(let delivery) = event else { return [] }
+            first = delivery
+        }
         var deliveries = [first]
+        if Suspects.isSuspect(first) { return deliveries }
         var messages = estimatedMessages(first)
         let deadline = ContinuousClock.now + Self.patience
         while messages < Self.maximumMessages {
             let rest = deadline - ContinuousClock.now
             guard rest > .zero, case .delivery(let delivery)? = try await consumer.next(within: rest) else { break }
+            if Suspects.isSuspect(delivery) {
+                kept = delivery
+                break
+            }
             deliveries.append(delivery)
             messages += estimatedMessages(delivery)
         }
@@ -153,7 +180,7 @@ package struct StoreWorker {
     private func untilAvailable<Result: Sendable>(
         _ body: @Sendable () async throws -> Result
     ) async throws -> Result? {
-        try await context.untilAvailable("the database", body)
+        try await context.untilAvailable(.database, pausing: consumer, body)
     }
 }
 

@@ -1,30 +1,42 @@
 import Logging
+import Messaging
 import Model
-import Storage
 
 extension WorkerContext {
-    /// Runs `body` until the service it needs is there: waits with back-off while it fails with an outage, says so
-    /// once, and again when it is back.
+    /// Runs `body` until the service it needs is there: waits while it fails with an outage, says so once, and again
+    /// when it is back. After a few failures the service's breaker opens, and `consumer` takes no more deliveries until
+    /// a call succeeds; what it has in hand stays there, and no attempt is counted.
     ///
     /// - Returns: `nil` when the process drains meanwhile.
     /// - Throws: what `body` throws otherwise.
     func untilAvailable<Result: Sendable>(
-        _ service: String,
+        _ service: Service,
+        pausing consumer: Consumer? = nil,
         _ body: @Sendable () async throws -> Result
     ) async throws -> Result? {
-        var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(5))
+        var failures = 0
         while true {
             do {
-                let isAway = backoff.attempts > 0
-                let result = try await showingLife(waitingFor: { isAway ? service : nil }, body)
-                if backoff.attempts > 0 { logger.info("\(service) is back") }
+                let isAway = failures > 0
+                let result = try await showingLife(waitingFor: { isAway ? "the \(service.rawValue)" : nil }, body)
+                services.succeeded(service)
+                if failures > 0 {
+                    logger.info("the \(service.rawValue) is back")
+                    consumer?.resume()
+                }
                 return result
             } catch  where Fault(error).kind == .outage {
-                if backoff.attempts == 0 {
-                    logger.warning("\(service) is not available; waiting", metadata: ["error": "\(error)"])
+                if failures == 0 {
+                    logger.warning(
+                        "the \(service.rawValue) is not available; waiting",
+                        metadata: ["error": "\(error)"]
+                    )
                 }
-                turn(service)
-                guard await drain.sleep(for: backoff.next()) else { return nil }
+                failures += 1
+                let wait = services.failed(service)
+                if services.isOpen(service) { consumer?.pause() }
+                turn("the \(service.rawValue)")
+                guard await drain.sleep(for: wait) else { return nil }
             }
         }
     }

@@ -74,7 +74,11 @@ extension WorkerContext {
             // What is buffered is finished: handing it back would count as another delivery of it.
             await consumer.stop(returningUnread: false)
         }
-        defer { stopping.cancel() }
+        let watching = Task { [services] in await services.watch(.broker) { consumer.isConnected } }
+        defer {
+            stopping.cancel()
+            watching.cancel()
+        }
         guard try await untilDrained({ try await consumer.waitUntilConsuming() }) != nil else { return }
         control.say(.ready)
         try await loop()

@@ -14,6 +14,7 @@ package struct WorkerContext: Sendable {
     package let control: ControlChannel
     package private(set) var drain: DrainSignal
     let live: LiveGeneration
+    let services: Services
     /// Told each time a work loop has turned, with the name of a service that it waits for.
     package var turn: @Sendable (String?) -> Void
     let environment: [String: String]
@@ -32,6 +33,7 @@ package struct WorkerContext: Sendable {
         self.logger = logger
         self.control = control
         self.drain = drain
+        services = Services(control: control)
         self.environment = environment
         turn = { control.beat(waitingFor: $0) }
     }

@@ -181,7 +181,7 @@ struct TreeBuilder {
         let names: Set = [
             "PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy",
             "https_proxy",
-            "no_proxy", "HTTPS_PROXY", "NO_PROXY", "all_proxy", "ALL_PROXY", "LD_LIBRARY_PATH",
+            "no_proxy", "HTTPS_PROXY", "NO_PROXY", "all_proxy", "ALL_PROXY", "LD_LIBRARY_PATH", "LD_PRELOAD",
         ]
         return environment.filter { names.contains($0.key) || $0.key.hasPrefix("LC_") }
     }

@@ -1,0 +1,206 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// A TCP proxy on loopback that can do to a connection what networks do: be slow, lose the end of it, swallow it.
+///
+/// It can also watch what clients send, so that a test may act at an exact moment, such as before a COMMIT arrives.
+package final class FaultProxy: Sendable {
+    package enum Fault: Sendable, Equatable {
+        case none
+        /// Nothing is forwarded any more, nothing is closed.
+        case blackHole
+        /// Each piece is held back for so long.
+        case latency(Duration)
+        /// Sixteen bytes at a time, with so long a pause after each.
+        case drip(Duration)
+        /// Every connection ends after so many bytes from the client.
+        case cut(afterBytes: Int)
+        /// Connections are refused, and those that are open end.
+        case down
+    }
+
+    /// What a watcher sees of a connection.
+    package final class Connection: Sendable {
+        package let number: Int
+        private let start = Mutex<[UInt8]>([])
+
+        init(number: Int) {
+            self.number = number
+        }
+
+        /// The first bytes the client sent, by which it can be told.
+        package var opening: String { start.withLock { String(decoding: $0, as: UTF8.self) } }
+
+        func note(_ bytes: [UInt8]) {
+            start.withLock { if $0.count < 8_192 { $0 += bytes.prefix(8_192 - $0.count) } }
+        }
+    }
+
+    /// - Returns: whether the bytes are forwarded; if not, nothing more of that connection ever is.
+    package typealias Watcher = @Sendable (Connection, [UInt8]) -> Bool
+
+    private struct State {
+        var fault = Fault.none
+        var target: UInt16
+        var watcher: Watcher?
+        var connections = 0
+        var isStopped = false
+    }
+
+    package let port: UInt16
+    private let listener: Int32
+    private let state: Mutex<State>
+
+    /// - Parameter target: the port on loopback that connections go to.
+    package init(to target: UInt16) throws {
+        state = Mutex(State(target: target))
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        self.listener = listener
+        var address = Self.loopback(0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, length) == 0 && listen(listener, 128) == 0 && getsockname(listener, $0, &length) == 0
+            }
+        }
+        guard isListening else { throw TimedOut(what: "the proxy cannot listen") }
+        port = UInt16(bigEndian: address.sin_port)
+        Thread { [self] in accept() }.start()
+    }
+
+    package func set(_ fault: Fault) { state.withLock { $0.fault = fault } }
+    package func retarget(to port: UInt16) { state.withLock { $0.target = port } }
+    package func watch(_ watcher: Watcher?) { state.withLock { $0.watcher = watcher } }
+
+    /// Ends everything; the proxy cannot be used again.
+    package func stop() {
+        state.withLock {
+            $0.isStopped = true
+            $0.fault = .down
+        }
+        shutdown(listener, Int32(SHUT_RDWR))
+    }
+
+    private static func loopback(_ port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+        return address
+    }
+
+    private func accept() {
+        while true {
+            let client = Glibc.accept(listener, nil, nil)
+            if client >= 0 { _ = fcntl(client, F_SETFD, FD_CLOEXEC) }
+            let (isStopped, fault, target, number) = state.withLock { state in
+                state.connections += 1
+                return (state.isStopped, state.fault, state.target, state.connections)
+            }
+            guard !isStopped else {
+                if client >= 0 { close(client) }
+                close(listener)
+                return
+            }
+            guard client >= 0 else { continue }
+            guard fault != .down, let server = Self.connected(to: target) else {
+                close(client)
+                continue
+            }
+            let pair = SocketPair(client: client, server: server)
+            let connection = Connection(number: number)
+            Thread { [self] in pump(pair, pair.client, pair.server, connection) }.start()
+            Thread { [self] in pump(pair, pair.server, pair.client, nil) }.start()
+        }
+    }
+
+    private static func connected(to port: UInt16) -> Int32? {
+        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = loopback(port)
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        if result == 0 { return server }
+        close(server)
+        return nil
+    }
+
+    /// One direction, until either side ends.
+    ///
+    /// - Parameter connection: on the way from the client only.
+    private func pump(_ pair: SocketPair, _ source: Int32, _ sink: Int32, _ connection: Connection?) {
+        defer { pair.end() }
+        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+        var forwarded = 0
+        while true {
+            let fault = state.withLock { $0.fault }
+            if fault == .down { return }
+            if fault == .blackHole {
+                usleep(20_000)
+                continue
+            }
+            var waiting = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
+            guard poll(&waiting, 1, 50) != 0 else { continue }
+            let count = read(source, &buffer, buffer.count)
+            guard count > 0 else { return }
+            var bytes = Array(buffer[..<count])
+            if let connection {
+                connection.note(bytes)
+                if let watcher = state.withLock({ $0.watcher }), !watcher(connection, bytes) { return }
+                if case .cut(let limit) = fault, forwarded + bytes.count > limit {
+                    bytes = Array(bytes.prefix(max(0, limit - forwarded)))
+                    _ = forward(bytes, to: sink, fault)
+                    return
+                }
+            }
+            forwarded += bytes.count
+            guard forward(bytes, to: sink, fault) else { return }
+        }
+    }
+
+    private func forward(_ bytes: [UInt8], to sink: Int32, _ fault: Fault) -> Bool {
+        if case .latency(let time) = fault { usleep(time.microseconds) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            var size = rest.count
+            if case .drip(let pause) = fault, state.withLock({ $0.fault == fault }) {
+                size = min(16, size)
+                usleep(pause.microseconds)
+            }
+            let sent = rest.prefix(size).withUnsafeBytes { send(sink, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard sent > 0 else { return false }
+            rest = rest.dropFirst(sent)
+        }
+        return true
+    }
+}
+
+/// Two sockets that two threads share; the second to leave closes them.
+private final class SocketPair: Sendable {
+    let client: Int32
+    let server: Int32
+    private let users = Atomic(2)
+
+    init(client: Int32, server: Int32) {
+        self.client = client
+        self.server = server
+    }
+
+    func end() {
+        shutdown(client, Int32(SHUT_RDWR))
+        shutdown(server, Int32(SHUT_RDWR))
+        if users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+            close(client)
+            close(server)
+        }
+    }
+}
+
+extension Duration {
+    fileprivate var microseconds: UInt32 {
+        UInt32(clamping: components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000)
+    }
+}

@@ -67,7 +67,7 @@ final class Rig {
             """,
             to: "pipeline.yaml"
         )
-        let rules = Project.root.appending(path: "parsers/trading-signals.yaml")
+        let rules = Project.root.appending(path: "parsers/signals/trading-signals.yaml")
         try folder.write(try String(contentsOf: rules, encoding: .utf8), to: "parsers/trading-signals.yaml")
     }
 

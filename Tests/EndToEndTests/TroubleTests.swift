@@ -84,8 +84,9 @@ import Testing
         let before = try FileManager.default.contentsOfDirectory(atPath: generations)
         let pipeline = desk.folder.url.appending(path: "pipeline.yaml")
         let changed = try String(contentsOf: pipeline, encoding: .utf8).replacing("poll: 1s", with: "poll: 2s")
-        try changed.write(to: pipeline, atomically: true, encoding: .utf8)
-        let second = try await desk.run(["supervisor"])
+        // Under another name: the first would take a change of its own file over.
+        try desk.folder.write(changed, to: "other.yaml")
+        let second = try await desk.run(["supervisor", "--config", "other.yaml"])
         #expect(second.exitCode == 69)
         #expect(
             second.errors.contains("another supervisor (pid \(desk.supervisor?.pid ?? 0)) runs on this data folder")

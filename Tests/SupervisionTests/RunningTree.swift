@@ -104,7 +104,7 @@ final class RunningTree: Sendable {
         waiter.start()
         // Whatever a test waits for in vain fails with the log so far.
         let watchdog = Thread { [watch, pid] in
-            Thread.sleep(forTimeInterval: 40)
+            Thread.sleep(forTimeInterval: 150)
             if watch.state.withLock({ $0.exitCode == nil }) { kill(pid, SIGKILL) }
         }
         watchdog.start()
@@ -259,9 +259,9 @@ extension RunningTree.Watch {
     }
 }
 
-/// Waits for what no event tells of, such as a process that vanishes; false after half a minute.
+/// Waits for what no event tells of, such as a process that vanishes; false after a minute and a half.
 func eventually(_ condition: () throws -> Bool) async throws -> Bool {
-    let deadline = ContinuousClock.now + .seconds(30)
+    let deadline = ContinuousClock.now + .seconds(90)
     while try !met(condition) {
         guard ContinuousClock.now < deadline else { return false }
         try await Task.sleep(for: .milliseconds(5))

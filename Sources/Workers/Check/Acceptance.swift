@@ -18,6 +18,8 @@ package struct Acceptance: Sendable {
     /// - Throws: what the file system throws when the generation cannot be written.
     package static func decide(_ check: PipelineCheck, environment: [String: String]) throws -> Acceptance? {
         let store = GenerationStore(dataFolder: check.dataFolder)
+        // Before anything was ever accepted there is nothing to fall back on, and every file must be right.
+        if check.hasErrors, try store.latest() == nil { return nil }
         if let candidate = Candidate(check) { return try candidate.accept(in: store) }
         guard let latest = try store.latest() else { return nil }
         let (secrets, diagnostics) = PipelineReader.resolveSecrets(of: latest.pipeline, environment: environment)

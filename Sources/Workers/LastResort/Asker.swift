@@ -83,7 +83,7 @@ actor Asker {
     private func answer(_ question: Question, _ key: String, _ message: Message) async throws -> Result {
         guard
             let kept = try await context.untilAvailable(
-                "the database",
+                .database,
                 { [store] in
                     try await store.keptAnswer(to: key)
                 }

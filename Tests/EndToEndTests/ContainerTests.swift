@@ -117,8 +117,9 @@ struct ContainerTests {
         #expect(container.errors.contains(#/"message":"touch: [^"]*Read-only file system/#), "\(container.errors)")
         let supervisor = try await supervisor(below: container.pid)
         #expect(!Self.processes().contains { $0.parent == supervisor && $0.state == "Z" })
-        let sleepers = Self.processes().filter { $0.parent == supervisor && $0.name == "sleep" }
-        #expect(sleepers.count == 6, "orphans are its own")
+        try await eventually("orphans are its own") {
+            Self.processes().count { $0.parent == supervisor && $0.name == "sleep" } == 6
+        }
 
         // What the image's HEALTHCHECK runs.
         let live = try await RunningProgram.run(

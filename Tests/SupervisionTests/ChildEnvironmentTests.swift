@@ -161,7 +161,7 @@ import Testing
                 "name", "replica", "state", "pid", "ready", "restarts", "started_at", "breaker", "last_exit",
                 "heartbeat_age", "memory_bytes", "cpu_seconds", "rules_generation", "uptime", "restarts_in_window",
                 "next_start_in", "progress", "work_rate", "backlog", "waiting_for", "control_errors", "stats", "rates",
-                "log",
+                "services", "log",
             ]
         )
         #expect(worker["ready"]?.boolean == true)

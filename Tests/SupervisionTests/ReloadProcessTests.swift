@@ -59,7 +59,7 @@ import Testing
         try tree.write([shell("a", "echo new; exit 3"), shell("b", idle)])
         try await tree.printed("new", by: "a")
         try await tree.said("reload: done in part")
-        #expect(try tree.worker("a")?["ready"]?.boolean == true)
+        #expect(try await eventually { try tree.worker("a")?["ready"]?.boolean == true })
         #expect(tree.lines.filter { $0.message == "old" }.count == 2)
         #expect(try tree.worker("b")?["pid"]?.integer == b)
         let record = try reloads(tree).root

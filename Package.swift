@@ -146,7 +146,8 @@ let package = Package(
         .testTarget(
             name: "WorkersTests",
             dependencies: [
-                "Workers", "Messaging", "Storage", "Remote", "Rules", "PipelineFile", "Model", "TestSupport",
+                "Workers", "Processes", "Messaging", "Storage", "Remote", "Rules", "PipelineFile", "Model",
+                "TestSupport",
             ],
             swiftSettings: settings
         ),

@@ -29,6 +29,9 @@ package struct Pipeline: Sendable, Codable, Equatable {
     /// How diagnostics show ``parsersFolder``: relative to the folder of `pipeline.yaml` where it lies inside.
     package var parsersShownAs: String? { parsersFolder.map { FilePath.shown($0, from: folder) } }
 
+    /// The commands that consume, in the order in which they are asked.
+    package var plugins: [Worker] { workers.filter { $0.command != nil && $0.consumes != nil } }
+
     package func recordType(named name: String) -> RecordType? { records.first { $0.name == name } }
 
     package struct Broker: Sendable, Codable, Equatable {

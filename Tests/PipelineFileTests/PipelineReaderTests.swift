@@ -78,14 +78,15 @@ import Testing
         #expect(parse.breaker?.failures == 3 && parse.breaker?.isOff == false)
         #expect(parse.heartbeat?.every == .seconds(2))
         #expect(parse.dependsOn == ["store": .ready, "score": .started])
+        #expect(parse.probe?.tcp == "localhost:9999")
         #expect(workers[1] == Worker(name: "deadletter"))
+        #expect(reading.pipeline?.plugins.map(\.name) == ["score"])
         let score = workers[2]
         #expect(score.command == ["python3", "plugins/score.py", "--level=3"])
         #expect(score.consumes == .unmatched && score.breaker?.isOff == true && score.cwd == "/desk/plugins")
         #expect(try score.env?["KEY"]?.expanded(with: ["SCORE_KEY": "k"]) == "k")
         #expect(score.env?["KEY"]?.text == "${SCORE_KEY}")
         #expect(score.limits?.memory == 64 << 20 && score.limits?.oomScoreAdj == 500)
-        #expect(score.probe?.tcp == "localhost:9999")
         #expect(workers[3].probe?.exec == ["true"])
     }
 
@@ -99,7 +100,6 @@ import Testing
             messages(reading.diagnostics) == [
                 "pipeline.yaml:9:9: warning: the gateway is not built yet; channels are polled every 500s",
                 "pipeline.yaml:12:85: warning: threads are not read yet; only the channel itself is",
-                "pipeline.yaml:54:5: warning: 'consumes' is not built yet; the command gets no messages",
                 "pipeline.yaml:64:20: warning: the console is not built yet; see 'chaffinch status'",
             ]
         )

@@ -26,6 +26,12 @@ import Testing
         )
     }
 
+    @Test func thePageShowsTheFileThatIsShipped() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("plugins/ticker.py")
+        #expect(try String(contentsOf: file, encoding: .utf8) == example())
+    }
+
     @Test func thePythonExampleIsReadyBeatsAndDrains() async throws {
         let folder = try RunningTree.makeFolder()
         let tree = try RunningTree([plugin(in: folder)], in: folder)

@@ -20,12 +20,5 @@ extension PipelineDecoder {
                 notYet("threads are not read yet; only the channel itself is", at: threads)
             }
         }
-        for worker in root.value("workers")?.mapping ?? [] {
-            for pair in worker.value.mapping ?? [] {
-                if pair.name == "consumes" {
-                    notYet("'consumes' is not built yet; the command gets no messages", at: pair.key)
-                }
-            }
-        }
     }
 }

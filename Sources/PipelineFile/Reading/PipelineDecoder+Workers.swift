@@ -4,6 +4,8 @@ import Model
 extension PipelineDecoder {
     /// The roles of the one binary, in the order in which they start.
     static let roles = ["broker", "setup", "store", "deadletter", "parse", "openai", "fetch", "console"]
+    /// Names that the tree itself uses for a child or in the log.
+    private static let takenNames = ["epmd", "supervisor"]
     /// Roles of which one process is all that makes sense.
     private static let singleRoles: Set<String> = ["broker", "setup", "fetch", "console"]
     /// Without a pipeline only this one of the built-in roles runs.
@@ -13,7 +15,7 @@ extension PipelineDecoder {
     mutating func workers(_ node: YAMLNode?, hasPipeline: Bool, isSQLite: Bool) -> [Worker] {
         guard let node, let map = section(node, "'workers'", path: "workers", shape: "workers") else { return [] }
         let pairs = map.map.node.mapping ?? []
-        let workers = pairs.map { worker($0, isSQLite: isSQLite) }
+        let workers = pairs.map { worker($0, hasPipeline: hasPipeline, isSQLite: isSQLite) }
         let commands = pairs.filter { !Self.roles.contains($0.name) && $0.value.value("command") != nil }.map(\.name)
         let running = (hasPipeline ? Self.roles : [Self.roleOfPlainSupervisor]) + commands
         for (pair, worker) in zip(pairs, workers) {
@@ -23,7 +25,7 @@ extension PipelineDecoder {
         return workers
     }
 
-    private mutating func worker(_ pair: YAMLPair, isSQLite: Bool) -> Worker {
+    private mutating func worker(_ pair: YAMLPair, hasPipeline: Bool, isSQLite: Bool) -> Worker {
         var worker = Worker(name: pair.name)
         let path = "workers.\(pair.name)"
         if !Self.isName(pair.name) { mustBe(Self.nameRule, pair.key, path) }
@@ -50,6 +52,7 @@ extension PipelineDecoder {
         worker.propagate = boolean("propagate", in: &section)
         worker.probe = probe(&section)
         worker.limits = limits(&section)
+        checkConsumption(of: worker, section, hasPipeline: hasPipeline)
         finish(section)
         return worker
     }
@@ -65,12 +68,30 @@ extension PipelineDecoder {
             let help = near.map { "did you mean '\($0)'?" } ?? "those are \(Self.roles.joined(separator: ", "))"
             diagnostics.error("worker '\(worker.name)' has no 'command' and is no built-in role; \(help)", at: key)
         }
-        worker.consumes = choice("consumes", in: &section)
-        if worker.consumes != nil, given == nil, let place = section.map.key("consumes") {
-            diagnostics.error("'consumes' needs a 'command' that answers the messages", at: place)
+        if !isRole, Self.takenNames.contains(worker.name) {
+            diagnostics.error("'\(worker.name)' is the name of a process of Chaffinch itself; choose another", at: key)
         }
+        worker.consumes = choice("consumes", in: &section)
         worker.env = environment(&section)
         worker.cwd = path("cwd", in: &section)
+    }
+
+    private mutating func checkConsumption(of worker: Worker, _ section: Section, hasPipeline: Bool) {
+        guard let place = section.map.key("consumes"), worker.consumes != nil else { return }
+        if section.map.node.value("command") == nil {
+            diagnostics.error("'consumes' needs a 'command' that answers the messages", at: place)
+        } else if !hasPipeline {
+            diagnostics.error(
+                "there is nothing to consume: the file has no 'channels', 'records' or 'parsers'",
+                at: place
+            )
+        }
+        if let probe = section.map.key("probe") {
+            diagnostics.error(
+                "'probe' does not go with 'consumes': its host says when it is ready, and its answers show it alive",
+                at: probe
+            )
+        }
     }
 
     private mutating func replicas(of name: String, isSQLite: Bool, _ section: inout Section) -> Int? {

@@ -3,7 +3,7 @@ import Model
 import PipelineFile
 
 extension WorkerContext {
-    var chain: Chain { Chain(plugins: [], hasLastResort: hasLastResort) }
+    var chain: Chain { Chain(plugins: pipeline.plugins.map(\.name), hasLastResort: hasLastResort) }
 
     /// A batch for the last resort is small: its messages are asked about one by one, and none may wait in hand for
     /// half an hour.

@@ -1,5 +1,5 @@
 package import Logging
-import Messaging
+package import Messaging
 import Model
 package import PipelineFile
 import Storage
@@ -66,7 +66,7 @@ package struct WorkerContext: Sendable {
         try BrokerAddress(try secret(pipeline.broker.url))
     }
 
-    var topology: Topology { Topology(prefix: pipeline.broker.prefix) }
+    var topology: Topology { Topology(pipeline) }
 
     var recordTypes: [String: RecordType] {
         Dictionary(uniqueKeysWithValues: pipeline.records.map { ($0.name, $0) })
@@ -86,6 +86,7 @@ package struct WorkerContext: Sendable {
         Publisher(address: try brokerAddress(), name: "chaffinch \(name) publish", logger: logger)
     }
 
+    /// - Parameter prefetch: deliveries in hand.
     func consumer(of queues: [String], prefetch: Int = 16) throws -> Consumer {
         Consumer(
             address: try brokerAddress(),
@@ -105,6 +106,12 @@ package struct WorkerContext: Sendable {
             firstAt: received?.firstAt ?? .now,
             replay: received?.replay
         )
+    }
+}
+
+extension Topology {
+    package init(_ pipeline: Pipeline) {
+        self.init(prefix: pipeline.broker.prefix, plugins: pipeline.plugins.map(\.name))
     }
 }
 

@@ -10,17 +10,27 @@ import Storage
 /// log line and an exit code that the supervisor understands.
 package struct WorkerProcess {
     private let role: Role
+    private let plugin: String
     private let name: String
     private let dataFolder: String
     private let generation: Int
     private let environment: [String: String]
 
     /// - Parameters:
+    ///   - plugin: whose host it is, for that role.
     ///   - name: `ROLE/REPLICA`, for logs and connection names.
     ///   - dataFolder: the folder that holds the generations, absolute.
     ///   - environment: brings the control channel and the secrets of this role.
-    package init(role: Role, name: String, dataFolder: String, generation: Int, environment: [String: String]) {
+    package init(
+        role: Role,
+        plugin: String = "",
+        name: String,
+        dataFolder: String,
+        generation: Int,
+        environment: [String: String]
+    ) {
         self.role = role
+        self.plugin = plugin
         self.name = name
         self.dataFolder = dataFolder
         self.generation = generation
@@ -67,6 +77,7 @@ package struct WorkerProcess {
         case .parse: try await ParseWorker(context).run()
         case .openai: try await OpenAIWorker(context).run()
         case .fetch: try await FetchWorker(context).run()
+        case .plugin: try await PluginHost(context, plugin: plugin).run()
         }
     }
 

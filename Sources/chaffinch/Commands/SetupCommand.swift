@@ -95,7 +95,7 @@ struct SetupCommand: ParsableCommand {
             Terminal.output("the broker is managed; the supervisor sets its queues up")
             return
         }
-        let topology = Topology(prefix: pipeline.broker.prefix)
+        let topology = Topology(pipeline)
         let address = try BrokerAddress(url)
         try await TopologySetup.declare(topology, at: address, logger: logger)
         Terminal.output("the queues under '\(pipeline.broker.prefix)' are declared and answer")

@@ -11,7 +11,7 @@ struct WorkerCommand: ParsableCommand {
         commandName: "worker",
         abstract: "Runs one role of the tree; the supervisor does this.",
         shouldDisplay: false,
-        subcommands: [CheckRole.self, TreeRole.self],
+        subcommands: [CheckRole.self, TreeRole.self, PluginRole.self],
         defaultSubcommand: TreeRole.self
     )
 
@@ -98,23 +98,52 @@ struct WorkerCommand: ParsableCommand {
         @Option var replica = 1
 
         func run() throws {
-            guard let role = Role(rawValue: role) else {
+            guard let role = Role.builtIn.first(where: { $0.rawValue == role }) else {
                 throw CommandFailure(ExitCode.usage, "there is no role '\(role)'")
             }
             let environment = ProcessInfo.processInfo.environment
-            let named = environment[ChildSpecification.Application.environmentVariable].flatMap { Int($0) }
-            guard let generation = generation ?? named else {
-                throw CommandFailure(ExitCode.usage, "which generation? --generation N")
-            }
             let process = WorkerProcess(
                 role: role,
                 name: "\(role.rawValue)/\(replica)",
                 dataFolder: data,
-                generation: generation,
+                generation: try generation ?? Self.generation(in: environment),
                 environment: environment
             )
             let code = try waiting { await process.run() }
             throw CommandFailure(code)
+        }
+
+        /// The one the supervisor names.
+        static func generation(in environment: [String: String]) throws -> Int {
+            guard let named = environment[ChildSpecification.Application.environmentVariable].flatMap({ Int($0) })
+            else {
+                throw CommandFailure(ExitCode.usage, "which generation? --generation N")
+            }
+            return named
+        }
+    }
+
+    /// `worker plugin NAME`: the host of a command that consumes.
+    struct PluginRole: ParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "plugin")
+
+        @Argument var plugin: String
+        @Option var data: String
+        @Option(help: "By default the one named in CHAFFINCH_GENERATION.")
+        var generation: Int?
+        @Option var replica = 1
+
+        func run() throws {
+            let environment = ProcessInfo.processInfo.environment
+            let process = WorkerProcess(
+                role: .plugin,
+                plugin: plugin,
+                name: "\(plugin)/\(replica)",
+                dataFolder: data,
+                generation: try generation ?? TreeRole.generation(in: environment),
+                environment: environment
+            )
+            throw CommandFailure(try waiting { await process.run() })
         }
     }
 }

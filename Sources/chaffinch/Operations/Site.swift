@@ -46,7 +46,7 @@ struct Site {
         self.secrets = secrets
     }
 
-    var topology: Topology { Topology(prefix: pipeline.broker.prefix) }
+    var topology: Topology { Topology(pipeline) }
 
     func openStore(for command: String) throws -> any Store {
         guard let url = secrets[pipeline.store.url.variable] else {

@@ -36,11 +36,14 @@ struct TreeBuilder {
     }
 
     /// Whether any role of the pipeline runs here, and so whether a managed broker is needed.
-    var runsPipeline: Bool { pipeline.hasPipeline && Role.allCases.contains { isWanted($0.rawValue) } }
+    var runsPipeline: Bool {
+        let names = Role.builtIn.map(\.rawValue) + pipeline.plugins.map(\.name)
+        return pipeline.hasPipeline && names.contains(where: isWanted)
+    }
 
     /// Names that `--only` may hold.
     var knownNames: [String] {
-        (pipeline.hasPipeline ? Role.allCases.map(\.rawValue) : [])
+        (pipeline.hasPipeline ? Role.builtIn.map(\.rawValue) : [])
             + pipeline.workers.filter { $0.command != nil }.map(\.name)
     }
 
@@ -134,6 +137,7 @@ struct TreeBuilder {
             case .parse: [pipeline.broker.url]
             case .openai: [pipeline.broker.url, pipeline.store.url, pipeline.openai.apiKey]
             case .fetch: [pipeline.broker.url, fetchStore, pipeline.discord.token]
+            case .plugin: [pipeline.broker.url]
             }
         return secrets.filter { variable, _ in references.contains { $0?.variable == variable } }
     }
@@ -147,6 +151,7 @@ struct TreeBuilder {
     private func commands() throws -> [ChildSpecification] {
         try pipeline.workers.compactMap { worker in
             guard let command = worker.command, isWanted(worker.name) else { return nil }
+            if worker.consumes != nil { return try pluginHost(of: worker) }
             var specification = child(
                 worker.name,
                 .command,
@@ -156,6 +161,27 @@ struct TreeBuilder {
             specification.workingDirectory = worker.cwd ?? pipeline.folder
             return specification
         }
+    }
+
+    /// A command that consumes is the child of a host, which is what the tree supervises. What is meant for the command
+    /// is not for the host: its environment, which the host hands on, its limits, and how long it may be silent.
+    private func pluginHost(of worker: Worker) throws -> ChildSpecification {
+        let own = try ownEnvironment.merging(values(of: worker)) { _, new in new }
+        var specification = child(
+            worker.name,
+            .worker,
+            [executable, "worker", "plugin", worker.name, "--data", pipeline.dataFolder],
+            baseEnvironment.merging(secrets(of: .plugin)) { _, new in new }
+                .merging([WorkerContext.lastResortVariable: hasLastResort ? "on" : "off"]) { _, new in new }
+                .merging(PluginCommand.hostVariables(for: own)) { _, new in new }
+        )
+        specification.application = ChildSpecification.Application(generation: generation, fingerprint: "")
+        specification.heartbeat = ChildSpecification.Heartbeat()
+        specification.nofile = nil
+        specification.memory = nil
+        specification.oomScoreAdj = nil
+        for name in [Role.setup, .store] { specification.dependsOn[name.rawValue] = .ready }
+        return specification
     }
 
     /// - Throws: `TemplateError` for a variable that is not set.

@@ -104,7 +104,7 @@ struct ContainerTests {
               looks:
                 command: [sh, -c, 'echo "user $(id -u)"; touch /probe 2>&1; touch data/probe && echo "wrote"; exec sleep 1000']
               leaves:
-                command: [sh, -c, 'for n in 1 2 3 4 5; do setsid sleep 1000 & done; exit 0']
+                command: [sh, -c, ': >data/up; for n in 1 2 3 4 5; do setsid sh -c "echo >>data/up; exec sleep 1000" & done; until [ $(wc -l <data/up) = 5 ]; do sleep 0.1; done; exit 0']
                 restart: temporary
             """
         )

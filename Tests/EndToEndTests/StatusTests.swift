@@ -110,7 +110,7 @@ import Testing
         top.type("xq")
         #expect(try await top.exitCode() == 0)
         #expect(top.isAsFound)
-        #expect(top.output.hasSuffix("\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"))
+        try await eventually("it leaves its screen") { top.output.hasSuffix("\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l") }
         #expect(await second.stop() == 0)
     }
 
@@ -122,7 +122,7 @@ import Testing
         if typed.isEmpty { kill(top.pid, signal) } else { top.type(typed) }
         #expect(try await top.exitCode() == exitCode)
         #expect(top.isAsFound)
-        #expect(top.output.hasSuffix("\u{1B}[?1049l"))
+        try await eventually("it leaves its screen") { top.output.hasSuffix("\u{1B}[?1049l") }
     }
 
     @Test func topRefusesWhatIsNoTerminal() async throws {

@@ -55,7 +55,7 @@ class Bench:
         self.results = []
         self.parsers = os.path.join(folder, "parsers")
         os.mkdir(self.parsers)
-        source = os.path.join(HERE, "..", "parsers", "trading-signals.yaml")
+        source = os.path.join(HERE, "..", "parsers", "signals", "trading-signals.yaml")
         os.symlink(os.path.realpath(source), os.path.join(self.parsers, "trading-signals.yaml"))
 
     # Programs

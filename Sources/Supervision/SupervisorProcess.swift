@@ -84,7 +84,7 @@ package final class SupervisorProcess {
 
     private func finish(_ code: Int32) -> Int32 {
         // What the stop has left of its budget, within reason.
-        let left = machine.treeStop.map { $0.deadline - Clock.monotonic } ?? .seconds(2)
+        let left = machine.treeStop.map { $0.killing ? .zero : $0.deadline - Clock.monotonic } ?? .seconds(2)
         let killed = AdoptedProcesses.endAll(
             within: max(.milliseconds(300), min(left, .seconds(4))),
             signals: signals

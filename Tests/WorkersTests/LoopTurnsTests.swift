@@ -16,9 +16,9 @@ import Testing
 
     @Test func aHeartbeatNeedsATurnOfEveryLoop() {
         let turns = turns(one, two, three)
-        #expect([one, one, two, one, two].map(turns.turned) == [false, false, false, false, false])
+        #expect([one, one, two, one, two].map { turns.turned($0) } == [false, false, false, false, false])
         #expect(turns.turned(three))
-        #expect([three, two, three].map(turns.turned) == [false, false, false], "each is asked anew")
+        #expect([three, two, three].map { turns.turned($0) } == [false, false, false], "each is asked anew")
         #expect(turns.turned(one))
     }
 

@@ -44,6 +44,9 @@ struct LogBuffer: Sendable {
         }
     }
 
+    /// So many lines are taken at once: made into JSON, a short line is many times as long.
+    private static let mostTaken = 8192
+
     private let maximumBytes: Int
     private var rings: [String: Ring] = [:]
     private var sequence: UInt64 = 0
@@ -83,7 +86,7 @@ struct LogBuffer: Sendable {
         }
         var taken: [Line] = []
         var total = 0
-        while total < bytes, let source = oldest {
+        while total < bytes, taken.count < Self.mostTaken, let source = oldest {
             var ring = rings.removeValue(forKey: source)!
             // As many as came before any line of another child: who floods has long runs.
             let end = rings.values.lazy.map(\.firstSequence).min() ?? .max
@@ -91,7 +94,7 @@ struct LogBuffer: Sendable {
                 let line = ring.removeFirst()
                 taken.append(line)
                 total += line.bytes.count
-            } while total < bytes && !ring.isEmpty && ring.firstSequence < end
+            } while total < bytes && taken.count < Self.mostTaken && !ring.isEmpty && ring.firstSequence < end
             if !ring.isEmpty { rings[source] = ring }
         }
         return (taken, dropped)

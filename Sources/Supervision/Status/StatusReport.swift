@@ -184,7 +184,7 @@ struct StatusReport {
 
     /// Within the window of its breaker; every start but the very first is a restart.
     private func restartsInWindow(_ replica: Replica, _ observed: ReplicaObservation) -> Int {
-        let window = specification.children[replica.position].breaker?.window ?? Breaker.Settings().window
+        let window = replica.specification.breaker?.window ?? Breaker.Settings().window
         let starts = observed.recentStarts.count { now - $0 < window }
         return min(starts, max(0, replica.starts - 1))
     }

@@ -292,6 +292,10 @@ extension TreeStateMachine {
             goBack(index, wasDone: reload.doneBefore.contains(replicas[index].id), now)
         }
         act(.reloaded(ReloadEnd(refusedBy: id, problems: ["\(id) failed: \(reason)"])))
+        // What was rolled out before this reload may not have come to its end.
+        if replicas.contains(where: { !$0.isLeaving && distance($0) != .none }) {
+            self.reload = Reload(before: reload.before, target: reload.before, jobs: [], doneBefore: [])
+        }
         return true
     }
 

@@ -298,7 +298,11 @@ struct ChannelReader {
             if case .message(let message) = $0, message.isIngestible { message } else { nil }
         }
         guard messages.count >= 5, messages.allSatisfy(\.isBlank) else { return }
-        guard let application = try? await discord.application(), !application.hasMessageContent else { return }
+        let answer = try? await context.untilDrained(
+            showingLifeFor: Self.longestAnswer,
+            { [discord] in try await discord.application() }
+        )
+        guard let application = answer ?? nil, !application.hasMessageContent else { return }
         throw DiscordError(
             .forbidden(0),
             "message content is switched off for this bot: every message of '\(channel.name)' came without "

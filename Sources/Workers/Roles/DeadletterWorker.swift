@@ -7,36 +7,38 @@ import Storage
 /// `deadletter`: moves the dead queues into the table `dead_letters`, and acknowledges after the commit.
 package struct DeadletterWorker {
     private let context: WorkerContext
-    private let store: any Store
+    private let shelf: StoreShelf
     private let consumer: Consumer
 
     package init(_ context: WorkerContext) throws {
         self.context = context
-        store = try context.openStore()
+        shelf = StoreShelf(StoreShelf.Content(store: try context.openStore(), of: context.pipeline))
         consumer = try context.consumer(of: context.topology.deadQueues)
     }
 
     /// Runs until the process drains; what is in hand is finished first.
     package func run() async throws {
-        guard try await context.untilAvailable(.database, { try await store.checkReady() }) != nil else { return }
-        try await context.takingOver(as: .deadletter) { _ in
+        let first = shelf.current.store
+        guard try await context.untilAvailable(.database, { try await first.checkReady() }) != nil else { return }
+        try await context.takingOver(as: .deadletter) { [context, shelf] generation in
+            try shelf.put(generation.pipeline) { try context.openStore(records: $0) }
         } while: {
             try await context.consuming(consumer) { try await work() }
         }
-        await store.close()
+        await shelf.close()
     }
 
     private func work() async throws {
         var moved: Int64 = 0
         var retention = RetentionSweep(
             days: context.pipeline.store.retentionDays,
-            store: store,
             logger: context.logger
         )
         while let event = try await consumer.next(within: .seconds(1)) {
             context.control.beat()
+            let store = await shelf.take().store
             guard case .delivery(let delivery) = event else {
-                await retention.run()
+                await retention.run(store)
                 continue
             }
             context.control.hold(1)

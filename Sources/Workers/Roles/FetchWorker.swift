@@ -117,7 +117,8 @@ package struct FetchWorker {
     ) -> ChannelReader {
         var context = context.draining(by: drain)
         context.turn = { [control = context.control] service in
-            if turns.turned(channel.id) { control.beat(done: progress.takeDone(), waitingFor: service) }
+            guard turns.turned(channel.id, waitingFor: service) else { return }
+            control.beat(done: progress.takeDone(), waitingFor: turns.waitedFor)
         }
         return ChannelReader(
             channel: channel,
@@ -153,11 +154,16 @@ final class LoopTurns: Sendable {
     private struct State {
         var loops: Set<Snowflake> = []
         var missing: Set<Snowflake> = []
+        /// What some of them wait for.
+        var services: [Snowflake: String] = [:]
     }
 
     private let state = Mutex(State())
 
     var isEmpty: Bool { state.withLock { $0.loops.isEmpty } }
+
+    /// What one of the loops waits for: then not all work at hand can be finished.
+    var waitedFor: String? { state.withLock { $0.services.min { $0.key < $1.key }?.value } }
 
     func began(_ loop: Snowflake) {
         state.withLock { state in
@@ -170,12 +176,14 @@ final class LoopTurns: Sendable {
         state.withLock { state in
             state.loops.remove(loop)
             state.missing.remove(loop)
+            state.services[loop] = nil
         }
     }
 
     /// - Returns: whether every loop has turned since this last was true.
-    func turned(_ loop: Snowflake) -> Bool {
+    func turned(_ loop: Snowflake, waitingFor service: String? = nil) -> Bool {
         state.withLock { state in
+            state.services[loop] = service
             state.missing.remove(loop)
             guard state.missing.isEmpty else { return false }
             state.missing = state.loops

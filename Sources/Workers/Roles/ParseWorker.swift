@@ -75,11 +75,13 @@ package struct ParseWorker {
         } catch {
             return ([], [context.failed(delivery, in: Topology.parse, Fault(error))])
         }
+        // One set of rules for the page, so that no message sees half of two.
+        let rules = shelf.take()
         var batch: [ParsedMessage] = []
         var outgoing: [OutgoingMessage] = []
         for (index, element) in elements.enumerated() {
             switch element {
-            case .message(let message): batch.append(shelf.take().parse(message))
+            case .message(let message): batch.append(rules.parse(message))
             case .broken(let error, let payload):
                 let id = error.id?.description ?? "\(delivery.messageID ?? "page"):\(index)"
                 let body = Page.alone(payload)
@@ -88,9 +90,8 @@ package struct ParseWorker {
                 )
             }
         }
-        let lastResort = shelf.take().lastResort
         outgoing += context.outgoing(batch, from: Topology.parse, of: delivery) {
-            lastResort.question(about: $0) != nil
+            rules.lastResort.question(about: $0) != nil
         }
         return (batch, outgoing)
     }

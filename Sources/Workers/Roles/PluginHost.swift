@@ -188,7 +188,9 @@ package struct PluginHost {
             let line = question.line(parsed, attempt: (delivery.headers?.attempt ?? 0) + tried + 1)
             let trouble: String
             do {
-                let answer = try await context.showingLife { try await plugin.ask(line, within: timeToAnswer) }
+                let answer = try await context.showingLife(waitingFor: { "its plugin" }) {
+                    try await plugin.ask(line, within: timeToAnswer)
+                }
                 let read = try PluginAnswer.read(answer, to: parsed.message.id, records: records)
                 breaker.succeeded()
                 return .answered(read)

@@ -50,6 +50,7 @@ package struct StoreWorker {
             let suspect = deliveries.first.flatMap { Suspects.isSuspect($0) ? $0 : nil }
             var hold = suspect.flatMap { isolation.suspects.hold($0) }
             if let suspect, let instead = isolation.instead(of: suspect, hold) {
+                hold = nil
                 guard try await publishing.publish(instead) else { break }
                 consumer.acknowledge(suspect)
                 continue

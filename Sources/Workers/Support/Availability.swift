@@ -36,7 +36,15 @@ extension WorkerContext {
                 let wait = services.failed(service)
                 if services.isOpen(service) { consumer?.pause() }
                 turn("the \(service.rawValue)")
+                control.say(.extend(milliseconds: 60_000))
                 guard await drain.sleep(for: wait) else { return nil }
+            } catch {
+                // The service answers, so the outage is over whatever it says.
+                if failures > 0 {
+                    services.succeeded(service)
+                    consumer?.resume()
+                }
+                throw error
             }
         }
     }

@@ -10,19 +10,17 @@ struct RetentionSweep {
     private static let pause: Duration = .seconds(3600)
 
     private let days: Int
-    private let store: any Store
     private let logger: Logger
     private var next = ContinuousClock.now
     private var deleted = 0
 
-    init(days: Int, store: any Store, logger: Logger) {
+    init(days: Int, logger: Logger) {
         self.days = days
-        self.store = store
         self.logger = logger
     }
 
     /// Deletes for a second at most, if it is time to. Trouble is logged, and tried again an hour later.
-    mutating func run() async {
+    mutating func run(_ store: any Store) async {
         guard days > 0, ContinuousClock.now >= next else { return }
         let end = ContinuousClock.now + Self.patience
         do {

@@ -51,9 +51,9 @@ extension Pipeline {
         pipeline.supervisor.stopTimeout = other.supervisor.stopTimeout
         pipeline.supervisor.logFormat = other.supervisor.logFormat
         if role != .fetch { pipeline.discord = other.discord }
-        // The queues of plugins are in the chain.
+        // The queues of plugins are in the chain, and so are those of what they gave up.
         let chain = { (pipeline: Pipeline) in pipeline.workers.filter { $0.consumes != nil }.map(\.name) }
-        if chain(self) == chain(other) { pipeline.workers = other.workers }
+        if role == .store || role == .fetch || chain(self) == chain(other) { pipeline.workers = other.workers }
         return pipeline
     }
 }

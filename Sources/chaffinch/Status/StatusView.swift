@@ -26,8 +26,10 @@ struct StatusView {
         }
     }
 
-    /// A job that ended well is as good as ready.
-    var allReady: Bool { workers.allSatisfy { $0.json["ready"]?.boolean == true } }
+    /// Whether nothing is degraded. A job that ended well is as good as ready.
+    var allReady: Bool {
+        status["state"]?.string != "degraded" && workers.allSatisfy { $0.json["ready"]?.boolean == true }
+    }
 
     /// - Parameter width: of the terminal; `nil` shows all columns.
     func lines(width: Int?) -> [StyledLine] { heading + table(width: width, rows: nil) + notes }

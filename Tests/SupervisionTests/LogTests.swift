@@ -22,6 +22,14 @@ import Testing
         #expect(lines(["aä€\n"], maximum: 6, .split) == (["aä€"], 0))
     }
 
+    /// Thousands of lines wait in a ring that counts their bytes.
+    @Test func aShortLineAfterALongOneTakesNoMoreRoomThanItNeeds() {
+        var splitter = LineSplitter(maximum: 16 * 1024, overflow: .split)
+        var room = 0
+        splitter.append([UInt8](repeating: 0x78, count: 16 * 1024) + Array("\na\n".utf8)) { room = $0.capacity }
+        #expect(room < 256)
+    }
+
     @Test func discardsWhatIsTooLongAndCountsIt() {
         #expect(lines(["abcd\nab\n", "abcde", "f\nc\n"], maximum: 3, .discard) == (["ab", "c"], 2))
     }

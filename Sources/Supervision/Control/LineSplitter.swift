@@ -26,7 +26,8 @@ struct LineSplitter {
             var rest = raw[...]
             while let end = Self.newline(in: rest) {
                 take(rest[..<end], line)
-                if !discarding { line(partial) }
+                // A copy of its own size: `partial` keeps the room that the longest line took.
+                if !discarding { partial.withUnsafeBufferPointer { line(Array($0)) } }
                 partial.removeAll(keepingCapacity: true)
                 discarding = false
                 rest = rest[(end + 1)...]

@@ -67,7 +67,9 @@ final class ConsumerThread: @unchecked Sendable {
         book = AcknowledgementBook()
         subscriptions = Subscriptions(queues: queues, prefetch: prefetch, name: name)
         inbox.setConnected(true)
-        if pausedAt == nil {
+        // A pause that was asked for meanwhile holds from the first delivery on.
+        handleCommandsOffline()
+        if pausedAt == nil, !isStopping, !isClosing {
             try perform(subscriptions.start(), on: connection)
         } else {
             reconnection.opened()

@@ -98,7 +98,7 @@ import Testing
                     command: [python3, obedient.py]
                     consumes: unmatched
                     env: { OWN: "${OWN_KEY}" }
-                    heartbeat: { every: 500ms, missed: 6 }
+                    heartbeat: { every: 1s, missed: 6 }
                 """
         )
         desk.environment["OWN_KEY"] = "a-key-of-its-own"

@@ -137,8 +137,12 @@ import Testing
         try await desk.untilReady()
         let before = (try await pids(desk), try #require(await generation(desk)))
         let rule = try String(contentsOf: TradingDesk.rules, encoding: .utf8)
+        var widest = Duration.zero
+        var last = ContinuousClock.now
         for edit in 1...100 {
             try desk.folder.write("\(rule)\n# edit \(edit)\n", to: "parsers/trading-signals.yaml")
+            widest = max(widest, .now - last)
+            last = .now
             try await Task.sleep(for: .milliseconds(9))
         }
         try await eventually("the last edit is live") {
@@ -147,9 +151,11 @@ import Testing
             return try String(contentsOf: file, encoding: .utf8).hasSuffix("# edit 100\n")
         }
         #expect(try await desk.run(["reload"]).exitCode == 0)
-        #expect(try await generation(desk) == before.1 + 1)
+        let plans = try #require(desk.supervisor).errors.components(separatedBy: "reload: plan").count - 1
+        #expect(try #require(await generation(desk)) == before.1 + Int64(plans))
+        // Where the machine was too busy for a hundred edits without a pause, they were more than one burst.
+        #expect(plans == 1 || widest > .milliseconds(80) && plans < 10, "widest gap \(widest)")
         #expect(try await pids(desk) == before.0)
-        #expect(try #require(desk.supervisor).errors.components(separatedBy: "reload: plan").count == 2)
         #expect(await desk.stop() == 0)
         await discord.stop()
     }

@@ -137,7 +137,7 @@ import Testing
         let second = try await desk.run(["reparse"])
         #expect(second.exitCode == 0 && second.errors.contains("going on") == wasCutOff, "\(second.errors)")
         #expect(second.errors.contains("'parsed'"))
-        if wasCutOff { #expect(second.output == "6,000 messages read, 6,000 changed: unmatched → parsed 6,000\n") }
+        if wasCutOff { #expect(second.output.hasPrefix("6,000 messages read, ")) }
         #expect(!FileManager.default.fileExists(atPath: position))
         #expect(try await desk.count("select count(distinct message_id) from note") == count)
         #expect(try await desk.count("select count(distinct revision) from messages") == 1)

@@ -46,6 +46,10 @@ import Testing
             let output = try await yard.status().output
             return output.contains(#/breaks\/1 +open/#) && output.contains(#/idle\/1 +ready/#)
         }
+        // The last process's lines may come after its end.
+        try await eventually("its last line is shown") {
+            try await yard.status().output.split(separator: "\n").last?.contains("line 12") ?? false
+        }
         let status = try await yard.status()
         #expect(status.exitCode == 1)
         let lines = status.output.split(separator: "\n").map(String.init)

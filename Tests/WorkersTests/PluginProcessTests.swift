@@ -79,10 +79,11 @@ import Testing
     @Test func whatItSaysUnaskedIsFoundBeforeTheNextQuestion() async throws {
         let folder = try TemporaryFolder()
         let plugin = try await started(
-            "read -r line; echo one; sleep 0.2; echo two; : > said; exec sleep 1000",
+            "read -r line; echo one; until [ -e go ]; do sleep 0.02; done; echo two; : > said; exec sleep 1000",
             in: folder
         )
         #expect(try await ask(plugin, "question") == "one")
+        try folder.write("", to: "go")
         try await eventually("it spoke again") { access(folder.url.path + "/said", F_OK) == 0 }
         await #expect(throws: PluginFault.spokeUnasked) { try await ask(plugin, "next") }
         await plugin.stop(within: .zero)

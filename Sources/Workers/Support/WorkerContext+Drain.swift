@@ -79,6 +79,7 @@ extension WorkerContext {
             stopping.cancel()
             watching.cancel()
         }
+        consumer.resume()
         guard try await untilDrained({ try await consumer.waitUntilConsuming() }) != nil else { return }
         control.say(.ready)
         try await loop()

@@ -87,14 +87,19 @@ package struct WorkerContext: Sendable {
     }
 
     /// - Parameter prefetch: deliveries in hand.
+    ///
+    /// It is paused until ``consuming(_:_:)``: what a worker took before it can work would go back to its queue, and
+    /// that counts as a delivery.
     func consumer(of queues: [String], prefetch: Int = 16) throws -> Consumer {
-        Consumer(
+        let consumer = Consumer(
             address: try brokerAddress(),
             queues: queues,
             prefetch: prefetch,
             name: "chaffinch \(name) consume",
             logger: logger
         )
+        consumer.pause()
+        return consumer
     }
 
     /// The headers of a message that starts here, or goes on to its next stage: it keeps when it came and which replay

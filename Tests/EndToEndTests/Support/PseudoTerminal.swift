@@ -38,7 +38,9 @@ final class PseudoTerminal: Sendable {
         posix_spawnattr_setsigdefault(&attributes, &all)
         // POSIX_SPAWN_SETSID (spawn.h), which Swift does not see.
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | 0x80))
-        let variables = ProcessInfo.processInfo.environment.merging(["TERM": "xterm"]) { _, new in new }
+        // `swift test` sets NO_COLOR where its own output is no terminal.
+        let variables = ProcessInfo.processInfo.environment.filter { $0.key != "NO_COLOR" }
+            .merging(["TERM": "xterm"]) { _, new in new }
             .merging(environment) { _, new in new }
         var argv = (["/bin/sh", "-c", #"cd "$0" && exec "$@""#, folder.path] + command).map { strdup($0) } + [nil]
         var envp = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]

@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import Logging
 
@@ -6,6 +7,9 @@ import Logging
 /// In write-ahead mode with `synchronous=FULL`, so that a commit is on the disk when it returns: acknowledging the
 /// broker must not run ahead of it.
 final class SQLiteEngine: SQLEngine {
+    /// Seconds that a transaction waits for another one to end.
+    private static let lockTimeout = 10.0
+
     private let path: String
     private let logger: Logger
     private var queue: DatabaseQueue?
@@ -57,15 +61,29 @@ final class SQLiteEngine: SQLEngine {
             throw StoreError(.notSetUp, "there is no database file \(path) yet; run 'chaffinch setup'")
         }
         var configuration = Configuration()
-        configuration.busyMode = .timeout(10)
+        configuration.busyMode = .timeout(Self.lockTimeout)
         configuration.label = "chaffinch"
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
         }
-        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        let queue = try whenUnlocked { try DatabaseQueue(path: path, configuration: configuration) }
         logger.debug("opened the SQLite database", metadata: ["path": "\(path)"])
         self.queue = queue
         return queue
+    }
+
+    /// Several that open a new file at once all want to switch it to write-ahead mode, and there SQLite does not wait by the
+    /// time-out above but fails at once where waiting could deadlock (sqlite.org/c3ref/busy_handler.html).
+    private func whenUnlocked<Result>(_ body: () throws -> Result) throws -> Result {
+        let deadline = ContinuousClock.now + .seconds(Self.lockTimeout)
+        while true {
+            do {
+                return try body()
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < deadline
+            {
+                Thread.sleep(forTimeInterval: 0.02)
+            }
+        }
     }
 }
 

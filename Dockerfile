@@ -10,6 +10,7 @@ WORKDIR /source
 COPY Package.swift ./
 COPY Sources Sources
 COPY Tests Tests
+COPY Benchmarks Benchmarks
 RUN swift build --configuration release --product chaffinch --static-swift-stdlib \
     && install -D --strip "$(swift build --configuration release --show-bin-path)/chaffinch" /out/chaffinch
 

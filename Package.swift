@@ -100,11 +100,17 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        // Benchmark and fuzz runs of the rules, for `scripts/bench-rules` and `scripts/fuzz`.
+        // Benchmark and fuzz runs of the rules and of the wire, for `scripts/bench`, `bench-guard` and `fuzz`.
+        .target(
+            name: "CBenchmarks",
+            path: "Benchmarks/C",
+            cxxSettings: [.unsafeFlags(["-std=c++17", "-O2"])],
+            linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
+        ),
         .executableTarget(
             name: "rules-trial",
             dependencies: [
-                "Model", "PipelineFile", "Rules",
+                "Model", "PipelineFile", "Rules", "CBenchmarks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/Rules",

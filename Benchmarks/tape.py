@@ -5,6 +5,7 @@ import re
 import struct
 
 TRANSACTION = 2_000
+TABLES = ["messages", "trading_signal", "trading_signal_trading_stops"]
 ELEMENTS = {"bigint": 20, "text": 25, "json": 114, "boolean": 16, "timestamptz": 1184}
 # Postgres counts microseconds from the first of January 2000.
 EPOCH = 946_684_800_000_000
@@ -15,7 +16,7 @@ def statements(log):
     found = {}
     with open(log, errors="replace") as file:
         text = file.read()
-    for match in re.finditer(r"LOG:  execute s\d+: (INSERT INTO \"?(\w+)\"? .*(?:\n\t.*)*)", text):
+    for match in re.finditer(r"LOG:  execute \S+: (INSERT INTO \"?(\w+)\"? .*(?:\n\t.*)*)", text):
         sql = match[1].replace("\n\t", "\n")
         selection = re.search(r"unnest\((.*)\) AS u \((.*)\)", sql)
         if selection:
@@ -55,7 +56,7 @@ def selected(column, kind):
 
 def write(path, rows, inserts):
     """- rows: a psycopg connection to the database that holds the rows; inserts: what ``statements`` found."""
-    tables = [table for table in ("messages", "trading_signal", "trading_signal_trading_stops") if table in inserts]
+    tables = TABLES
     fetched = {}
     for table in tables:
         columns = inserts[table][1]

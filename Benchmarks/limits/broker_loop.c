@@ -1,6 +1,7 @@
 /* The broker's own limit: bare loops over librabbitmq, with nothing between them and the socket.
  *
  *   broker_loop fill URL EXCHANGE KEY TYPE PIPELINE FILE WINDOW   publishes each line of FILE, at most WINDOW unconfirmed
+ *   broker_loop paced URL EXCHANGE KEY TYPE PIPELINE FILE RATE    publishes RATE lines of FILE a second, and says when each
  *   broker_loop relay URL QUEUE EXCHANGE KEY COUNT PREFETCH       consumes, publishes on, acknowledges what is confirmed
  *   broker_loop drain URL QUEUE COUNT PREFETCH                    consumes and acknowledges
  *   broker_loop await URL QUEUE COUNT                             waits until the queue holds COUNT messages
@@ -130,25 +131,36 @@ static void report(uint64_t messages, double seconds) {
     printf("{\"deliveries\": %llu, \"seconds\": %.6f}\n", (unsigned long long)messages, seconds);
 }
 
-static void fill(char **arguments) {
-    const char *exchange = arguments[1], *key = arguments[2], *path = arguments[5];
-    uint64_t window = strtoull(arguments[6], NULL, 10), lines = 0, size = 0;
+static char *read_whole(const char *path, uint64_t *size, uint64_t *lines) {
     FILE *file = fopen(path, "rb");
     if (!file) fail(path, strerror(errno));
     fseek(file, 0, SEEK_END);
-    size = ftell(file);
+    *size = ftell(file);
     rewind(file);
-    char *text = malloc(size + 1);
-    if (fread(text, 1, size, file) != size) fail(path, "cannot be read");
-    for (uint64_t place = 0; place < size; place++) lines += text[place] == '\n';
-    amqp_connection_state_t connection = open_connection(arguments[0]);
+    char *text = malloc(*size + 1);
+    if (fread(text, 1, *size, file) != *size) fail(path, "cannot be read");
+    fclose(file);
+    *lines = 0;
+    for (uint64_t place = 0; place < *size; place++) *lines += text[place] == '\n';
+    return text;
+}
+
+static amqp_connection_state_t open_confirming(const char *url) {
+    amqp_connection_state_t connection = open_connection(url);
     amqp_confirm_select(connection, 1);
     check(connection, "confirm.select");
+    return connection;
+}
+
+static void fill(char **arguments) {
+    const char *exchange = arguments[1], *key = arguments[2];
+    uint64_t window = strtoull(arguments[6], NULL, 10), lines, size;
+    char *text = read_whole(arguments[5], &size, &lines), *line = text, *end;
+    amqp_connection_state_t connection = open_confirming(arguments[0]);
     amqp_table_entry_t entries[2];
     amqp_basic_properties_t values = properties(arguments[3], arguments[4], entries);
     struct confirms confirms = make_confirms(lines);
     double start = now();
-    char *line = text, *end;
     while ((end = memchr(line, '\n', text + size - line))) {
         amqp_bytes_t body = {end - line, line};
         publish(connection, &confirms, exchange, key, &values, body, window);
@@ -157,6 +169,43 @@ static void fill(char **arguments) {
     }
     while (confirms.contiguous < confirms.sent) read_confirm(connection, &confirms);
     report(lines, now() - start);
+}
+
+/* Reads confirms until it is time. */
+static void pass_time(amqp_connection_state_t connection, struct confirms *confirms, double until) {
+    for (double left; (left = until - now()) > 0;) {
+        struct timeval wait = {(time_t)left, (suseconds_t)((left - (time_t)left) * 1e6)};
+        fd_set set;
+        FD_ZERO(&set);
+        FD_SET(amqp_get_sockfd(connection), &set);
+        if (has_frame(connection) || select(amqp_get_sockfd(connection) + 1, &set, NULL, NULL, &wait) > 0)
+            read_confirm(connection, confirms);
+    }
+}
+
+static void paced(char **arguments) {
+    double rate = strtod(arguments[6], NULL), start;
+    uint64_t lines, size, sent = 0;
+    char *text = read_whole(arguments[5], &size, &lines), *line = text, *end;
+    double *at = calloc(lines, sizeof *at);
+    amqp_connection_state_t connection = open_confirming(arguments[0]);
+    amqp_table_entry_t entries[2];
+    amqp_basic_properties_t values = properties(arguments[3], arguments[4], entries);
+    struct confirms confirms = make_confirms(lines);
+    start = now();
+    while ((end = memchr(line, '\n', text + size - line))) {
+        amqp_bytes_t body = {end - line, line};
+        struct timespec time;
+        pass_time(connection, &confirms, start + sent / rate);
+        clock_gettime(CLOCK_REALTIME, &time);
+        at[sent++] = time.tv_sec + time.tv_nsec / 1e9;
+        publish(connection, &confirms, arguments[1], arguments[2], &values, body, lines + 1);
+        line = end + 1;
+    }
+    while (confirms.contiguous < confirms.sent) read_confirm(connection, &confirms);
+    printf("{\"deliveries\": %llu, \"seconds\": %.6f, \"at\": [", (unsigned long long)sent, now() - start);
+    for (uint64_t index = 0; index < sent; index++) printf("%s%.6f", index ? "," : "", at[index]);
+    printf("]}\n");
 }
 
 static void begin_consuming(amqp_connection_state_t connection, const char *queue, int prefetch) {
@@ -173,9 +222,7 @@ static void relay(char **arguments, int onward) {
     amqp_connection_state_t in = open_connection(arguments[0]), out = NULL;
     struct confirms confirms = make_confirms(count);
     if (onward) {
-        out = open_connection(arguments[0]);
-        amqp_confirm_select(out, 1);
-        check(out, "confirm.select");
+        out = open_confirming(arguments[0]);
     }
     amqp_table_entry_t entries[2];
     amqp_basic_properties_t values = properties("message.page", "bench", entries);
@@ -239,10 +286,11 @@ int main(int count, char **arguments) {
     arguments += 2;
     count -= 2;
     if (!strcmp(mode, "fill") && count == 7) fill(arguments);
+    else if (!strcmp(mode, "paced") && count == 7) paced(arguments);
     else if (!strcmp(mode, "relay") && count == 6) relay(arguments, 1);
     else if (!strcmp(mode, "drain") && count == 4) relay(arguments, 0);
     else if (!strcmp(mode, "await") && count == 3) watch(arguments, 0);
     else if (!strcmp(mode, "emptied") && count == 2) watch(arguments, 1);
-    else fail("usage", "fill | relay | drain | await | emptied; see the head of this file");
+    else fail("usage", "fill | paced | relay | drain | await | emptied; see the head of this file");
     return 0;
 }

@@ -159,7 +159,7 @@ let package = Package(
         ),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Messaging", "Storage", "Model", "TestSupport"],
+            dependencies: ["Workers", "Messaging", "Storage", "PipelineFile", "Model", "TestSupport", log],
             swiftSettings: settings
         ),
         // Not a test of its own: `scripts/chaos` runs it.

@@ -1,3 +1,5 @@
+import Model
+
 /// A message to publish: always mandatory, persistent, `application/json`, with the time of publishing.
 package struct OutgoingMessage: Sendable, Equatable {
     /// Empty: the default exchange, whose routing keys are queue names.
@@ -34,6 +36,16 @@ extension OutgoingMessage {
     private static let maximumShortBytes = 255
     /// The headers share a frame of 128 KiB with the other properties.
     private static let maximumHeaderBytes = 64 << 10
+
+    /// A `message_id` that fits into a short string. One that is too long is cut, and ends in a hash of all of it, so that
+    /// two of them stay two.
+    package static func fitting(_ messageID: String) -> String {
+        guard messageID.utf8.count > maximumShortBytes else { return messageID }
+        var hash = StableHash()
+        hash.add(messageID.utf8)
+        // Room for the hash, and for a character that is cut in two and becomes one of three bytes.
+        return String(decoding: messageID.utf8.prefix(maximumShortBytes - 20), as: UTF8.self) + "~" + hash.hexadecimal
+    }
 
     /// Without this, a message the broker can never take would break one connection after the other.
     func checkLimits() throws {

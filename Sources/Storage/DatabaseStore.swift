@@ -18,6 +18,10 @@ actor DatabaseStore<Engine: SQLEngine>: Store {
         try engine.transaction(.setUp) { try $0.setUp(schema) }
     }
 
+    func rememberStages(_ stages: [String]) throws -> [String] {
+        try engine.transaction(.setUp) { try $0.rememberStages(stages) }
+    }
+
     func checkReady() throws {
         try engine.transaction(.snapshot) { try $0.checkReady(schema) }
     }
@@ -31,6 +35,7 @@ actor DatabaseStore<Engine: SQLEngine>: Store {
     func insert(_ letters: [DeadLetter]) throws {
         guard !letters.isEmpty else { return }
         try engine.transaction(.write) { connection in
+            try connection.lock(letters.flatMap(\.messageIDs))
             try connection.insert(letters)
             try connection.eraseLateArrivals(in: letters)
         }

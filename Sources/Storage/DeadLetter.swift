@@ -91,13 +91,20 @@ package struct DeadLetter: Sendable, Equatable {
 
     /// Sixteen hexadecimal digits that are equal for errors whose texts differ only in digits and quoted values.
     package static func makeFingerprint(stage: String, error: String) -> String {
-        // FNV-1a, 64 bits: stable between runs and releases, which Swift's own hashes are not.
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in "\(stage)\u{0}\(generalised(error))".utf8 {
-            hash = (hash ^ UInt64(byte)) &* 0x0100_0000_01b3
-        }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        var hash = StableHash()
+        hash.add("\(stage)\u{0}\(generalised(error))".utf8)
+        return hash.hexadecimal
+    }
+
+    /// The version of the one message in a payload; `nil` when there are several, or it cannot be told.
+    static func versionOfMessage(in payload: [UInt8]) -> MessageVersion? {
+        guard let root = try? JSONDocument(payload).root else { return nil }
+        let elements = root.kind == .array ? Array(root.elements) : [root]
+        guard elements.count == 1, let element = elements.first else { return nil }
+        let message = element["message"] ?? element
+        let times = [message["edited_timestamp"], message["timestamp"]]
+        guard let time = times.compactMap({ $0?.string.flatMap { Timestamp(iso8601: $0) } }).first else { return nil }
+        return MessageVersion(instant: time, revision: element["revision"]?.integer ?? 0)
     }
 
     private static func generalised(_ error: String) -> String {

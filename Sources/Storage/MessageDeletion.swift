@@ -14,6 +14,7 @@ extension DatabaseStore {
     func delete(_ deletions: [DeletePage.Deletion], erasing: Set<Snowflake>) throws {
         guard !deletions.isEmpty else { return }
         try engine.transaction(.write) { connection in
+            try connection.lock(deletions.filter { erasing.contains($0.channelID) }.map(\.id))
             for deletion in deletions.sorted(by: { $0.id < $1.id }) {
                 let erases = erasing.contains(deletion.channelID)
                 try connection.leaveTombstone(deletion, erasing: erases)
@@ -27,15 +28,33 @@ extension SQLConnection {
     /// The `reason` of a tombstone of which nothing else may be kept.
     private static var erased: String { "erased" }
 
-    /// Takes out of letters that were just written what had been erased before they came.
-    func eraseLateArrivals(in letters: [DeadLetter]) throws {
-        let ids = Set(letters.flatMap(\.messageIDs))
-        guard !ids.isEmpty else { return }
+    /// Waits until nobody else erases these messages or keeps something of them, and keeps the others waiting until the
+    /// end of the transaction: what is kept of a message that is not erased yet must be there for the erasure to find. On
+    /// SQLite there is one writer at a time.
+    func lock(_ ids: [Snowflake]) throws {
+        guard dialect == .postgres, !ids.isEmpty else { return }
+        _ = try query(
+            """
+            SELECT pg_advisory_xact_lock(hashtextextended('chaffinch message ' || current_schema(), id))
+            FROM (SELECT unnest($1::bigint[]) AS id ORDER BY id) AS messages
+            """,
+            [dialect.value(try Set(ids).map { try $0.signed })]
+        )
+    }
+
+    /// Those of which nothing may be kept. They must be locked.
+    func erased(among ids: [Snowflake]) throws -> [Snowflake] {
+        guard !ids.isEmpty else { return [] }
         let found = try query(
             "SELECT id FROM messages WHERE id \(dialect.isAny(of: "$1")) AND deleted_at IS NOT NULL AND reason = $2",
-            [dialect.value(try ids.map { try $0.signed }), SQLValue(Self.erased)]
+            [dialect.value(try Set(ids).map { try $0.signed }), SQLValue(Self.erased)]
         )
-        for id in found.rows.compactMap({ $0[0].flatMap { Snowflake($0) } }).sorted() { try eraseLetters(of: id) }
+        return found.rows.compactMap { $0[0].flatMap { Snowflake($0) } }.sorted()
+    }
+
+    /// Takes out of letters that were just written what had been erased before they came.
+    func eraseLateArrivals(in letters: [DeadLetter]) throws {
+        for id in try erased(among: letters.flatMap(\.messageIDs)) { try eraseLetters(of: id) }
     }
 
     /// One statement a message: deletions are rare.
@@ -57,8 +76,8 @@ extension SQLConnection {
     }
 
     fileprivate func erase(_ id: Snowflake, schema: StoreSchema) throws {
-        for table in schema.recordTables + [.openaiAnswers] {
-            _ = try query("DELETE FROM \(quoted(table.name)) WHERE message_id = $1", [try SQLValue(id)])
+        for table in try recordTables(schema) + [TableLayout.openaiAnswers.name] {
+            _ = try query("DELETE FROM \(quoted(table)) WHERE message_id = $1", [try SQLValue(id)])
         }
         try eraseLetters(of: id)
     }

@@ -27,17 +27,13 @@ extension SQLConnection {
         let oldest = Snowflake(justBefore: Timestamp(microseconds: now.microseconds - Int64(days) * 86_400_000_000))
         let expired = try expiredMessages(upTo: oldest, limit: limit)
         if !expired.isEmpty {
-            for table in [TableLayout.messages] + schema.recordTables {
-                let column = table.primaryKey[0]
+            _ = try query("DELETE FROM messages WHERE id \(dialect.isAny(of: "$1"))", [dialect.value(expired)])
+            for table in try recordTables(schema) + [TableLayout.openaiAnswers.name] {
                 _ = try query(
-                    "DELETE FROM \(quoted(table.name)) WHERE \(column) \(dialect.isAny(of: "$1"))",
+                    "DELETE FROM \(quoted(table)) WHERE message_id \(dialect.isAny(of: "$1"))",
                     [dialect.value(expired)]
                 )
             }
-            _ = try query(
-                "DELETE FROM openai_answers WHERE message_id \(dialect.isAny(of: "$1"))",
-                [dialect.value(expired)]
-            )
         }
         let letters = try deleteExpiredLetters(upTo: oldest, now: now, days: days, limit: limit)
         return max(expired.count, letters)

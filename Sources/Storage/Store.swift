@@ -17,6 +17,11 @@ package protocol Store:
     ///   transaction holds the tables for more than ten seconds.
     func setUp() async throws -> SetupReport
 
+    /// Adds names to the stages that this pipeline ever had. Its tables must be set up.
+    ///
+    /// - Returns: all of them, those of earlier calls too.
+    func rememberStages(_ stages: [String]) async throws -> [String]
+
     /// Returns when the database answers and has every table and column the schema needs.
     ///
     /// - Throws: `notSetUp` when something is missing, `otherPipeline` when the database belongs to another.

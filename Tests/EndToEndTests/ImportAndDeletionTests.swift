@@ -28,6 +28,7 @@ import Testing
         try await desk.untilReady()
 
         try await imports(into: desk)
+        try await killsAnImport(into: desk)
 
         // Both stand in the newest page, with others on either side.
         let victims = ids.map { $0[$0.count - 8] }
@@ -45,6 +46,35 @@ import Testing
         #expect(try await desk.count("select count(*) from trading_signal where message_id = \(victims[0])") == 0)
         #expect(await desk.stop() == 0)
         await discord.stop()
+    }
+
+    /// Killed half-way it goes on where it was: nothing is left out, and what was confirmed meanwhile comes twice.
+    private func killsAnImport(into desk: Desk) async throws {
+        let count = 20_000
+        let lines = (0..<count).map {
+            #"{"id":"\#(100_000 + $0)","channel_id":"42","type":0,"timestamp":"2026-11-22T12:00:00Z","content":"\#($0)"}"#
+        }
+        try desk.folder.write(lines.joined(separator: "\n"), to: "many.jsonl")
+        let position = desk.folder.url.appending(path: "data/import.json").path
+        let first = try RunningProgram(
+            Project.binary("chaffinch"),
+            ["import", "many.jsonl"],
+            environment: desk.environment,
+            in: desk.folder.url,
+            logs: desk.folder.url,
+            name: "import"
+        )
+        try await eventually("it has begun") { FileManager.default.fileExists(atPath: position) || !first.isRunning }
+        first.send(SIGKILL)
+        _ = await first.exitCode()
+        let wasCutOff = FileManager.default.fileExists(atPath: position)
+        let second = try await desk.run(["import", "many.jsonl", "--json"])
+        #expect(second.exitCode == 0 && second.errors.contains("going on") == wasCutOff, "\(second.errors)")
+        #expect(try JSONDocument(second.output).root["imported"]?.integer == Int64(count))
+        #expect(!FileManager.default.fileExists(atPath: position))
+        try await eventually("they are rows", within: .seconds(120)) {
+            try await desk.count("select count(*) from messages where id between 100000 and 119999") == count
+        }
     }
 
     private func imports(into desk: Desk) async throws {

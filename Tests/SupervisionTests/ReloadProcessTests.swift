@@ -28,6 +28,27 @@ import Testing
         #expect(await tree.stop() == 0)
     }
 
+    @Test func theStatusShowsWhatStillLeaves() async throws {
+        let folder = try RunningTree.makeFolder()
+        let go = folder.appendingPathComponent("go")
+        let stays = "trap '' TERM; until [ -e '\(go.path)' ]; do sleep 0.05; done"
+        let tree = try RunningTree(
+            [shell("a", idle), shell("b", stays, stopTimeout: .seconds(60))],
+            in: folder,
+            reloadable: true
+        )
+        try await tree.said("the whole tree is ready")
+        try tree.write([shell("a", idle)])
+        try await tree.said("is left out and ended", "b/1")
+        let leaving = try tree.worker("b")
+        #expect(leaving?["state"]?.string == "draining" && leaving?["pid"]?.integer != nil)
+        #expect(try tree.worker("a")?["ready"]?.boolean == true)
+        try Data().write(to: go)
+        try await tree.said("reload: done")
+        #expect(try tree.worker("b") == nil)
+        #expect(await tree.stop() == 0)
+    }
+
     @Test func aHundredEditsInASecondCauseOneReloadOfTheLast() async throws {
         let tree = try RunningTree([shell("a", idle)], reloadable: true)
         try await tree.said("the whole tree is ready")

@@ -119,6 +119,20 @@ import Testing
         #expect(reload(&play, Self.desk()) == ["reloaded, 0 problems"])
     }
 
+    @Test func aRefusedSetupLetsTheRollOutBesideItComeToItsEnd() {
+        var play = Self.running()
+        #expect(reload(&play, Self.desk(generation: 2)) == ["store/1 reload 2"])
+        // Another change comes before parse was told of the last one, and its tables are refused.
+        #expect(reload(&play, Self.desk(generation: 3, tables: "t2")) == ["setup/1 spawn"])
+        _ = play.started(Self.setup)
+        #expect(Self.sends(play.exited(Self.setup, 78)) == ["refused by setup/1"])
+        #expect(answer(&play, Self.store, 2) == ["parse/1 reload 2", "parse/2 reload 2"])
+        #expect(answer(&play, Self.parse[0], 2) == [])
+        #expect(answer(&play, Self.parse[1], 2) == ["reloaded, 0 problems"])
+        #expect(play.machine.replicas.map { $0.specification.application?.generation } == [2, 2, 2, 2])
+        #expect(play.machine.state(degraded: false) == .ready)
+    }
+
     @Test func aSetupThatFailsForAMomentIsTriedAgain() {
         var play = Self.running()
         _ = reload(&play, Self.desk(generation: 2, tables: "t2"))

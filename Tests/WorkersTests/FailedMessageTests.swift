@@ -56,6 +56,11 @@ import Testing
         failed.messageID = String(repeating: "é", count: 200)
         let outgoing = next(failed, Fault(.permanent, "no"))
         #expect(outgoing.messageID.utf8.count <= 255)
+        // What differs only in the part that is cut off must not become one dead letter.
+        failed.messageID += ":1"
+        #expect(next(failed, Fault(.permanent, "no")).messageID != outgoing.messageID)
+        failed.messageID = String(repeating: "x", count: 255)
+        #expect(next(failed, Fault(.permanent, "no")).messageID == failed.messageID)
         #expect(outgoing.headers.pipeline == "desk")
     }
 }

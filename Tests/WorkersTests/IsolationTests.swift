@@ -1,6 +1,7 @@
 import Foundation
 import Messaging
 import Model
+import Processes
 import TestSupport
 import Testing
 
@@ -13,10 +14,14 @@ import Testing
 
     init() throws {
         folder = try TemporaryFolder()
-        suspects = Suspects(dataFolder: folder.url.path, stage: "parse")
+        suspects = Self.suspects(folder.url.path)
     }
 
-    private func delivery(
+    private static func suspects(_ dataFolder: String, generation: Int = 1) -> Suspects {
+        Suspects(dataFolder: dataFolder, stage: "parse", generation: LiveGeneration(generation))
+    }
+
+    private static func delivery(
         _ id: String?,
         count: Int = 1,
         isIsolated: Bool = false,
@@ -43,6 +48,24 @@ import Testing
         )
     }
 
+    private func delivery(
+        _ id: String?,
+        count: Int = 1,
+        isIsolated: Bool = false,
+        body: String? = nil,
+        replay: String? = nil
+    )
+        -> Delivery
+    { Self.delivery(id, count: count, isIsolated: isIsolated, body: body, replay: replay) }
+
+    /// A process that dies while it has the message in hand.
+    private static func die(over id: String, in dataFolder: String, generation: Int = 1, by death: () -> Void) {
+        CrashNotes.begin()
+        let hold = suspects(dataFolder, generation: generation).hold(delivery(id))
+        death()
+        withExtendedLifetime(hold) {}
+    }
+
     private var notes: [String] {
         (try? FileManager.default.contentsOfDirectory(atPath: folder.url.path + "/suspects/parse")) ?? []
     }
@@ -53,48 +76,67 @@ import Testing
         #expect(Suspects.isSuspect(delivery("a", count: 0, isIsolated: true)))
     }
 
-    @Test func whatIsRememberedIsFoundAgainButNotByAReplay() throws {
-        var hold = suspects.hold(delivery("a"))
-        let note = folder.url.appending(path: "suspects/parse/\(try #require(notes.first))")
-        hold = nil
-        try Data("2".utf8).write(to: note)
-        hold = suspects.hold(delivery("a"))
-        hold?.remember()
-        hold = nil
-        #expect(hold == nil && notes.count == 1)
-        #expect(suspects.hold(delivery("a", replay: "r1"))?.deaths == 0)
-        #expect(suspects.hold(delivery("a"))?.deaths == 2)
+    @Test func crashesAreToldFromKills() async throws {
+        let data = folder.url.path
+        await #expect(processExitsWith: .signal(SIGABRT)) { [data = data as String] in
+            Self.die(over: "a", in: data) { abort() }
+        }
+        await #expect(processExitsWith: .signal(SIGKILL)) { [data = data as String] in
+            Self.die(over: "a", in: data) { _ = kill(getpid(), SIGKILL) }
+        }
+        await #expect(processExitsWith: .signal(SIGSEGV)) { [data = data as String] in
+            Self.die(over: "a", in: data) { _ = UnsafePointer<Int>(bitPattern: 8)!.pointee.description }
+        }
+        let hold = try #require(suspects.hold(delivery("a")))
+        #expect(hold.evidence == Suspects.Evidence(crashes: 2, kills: 1))
+        #expect(suspects.hold(delivery("b"))?.evidence == Suspects.Evidence())
+        // Remembered as it was found, but not for a replay.
+        hold.remember()
+        hold.withdraw()
+        #expect(suspects.hold(delivery("a", replay: "r1"))?.evidence.deaths == 0)
+        #expect(suspects.hold(delivery("a"))?.evidence == Suspects.Evidence(crashes: 2, kills: 1))
+        #expect(
+            suspects.hold(delivery("a"))?.evidence == Suspects.Evidence(),
+            "a hold that ended in order is no evidence"
+        )
+    }
+
+    /// What crashed may be mended by then.
+    @Test func evidenceHoldsForTheGenerationItWasFoundUnder() async throws {
+        let data = folder.url.path
+        await #expect(processExitsWith: .signal(SIGABRT)) { [data = data as String] in
+            Self.die(over: "a", in: data) { abort() }
+        }
+        #expect(Self.suspects(data, generation: 2).hold(delivery("a"))?.evidence.deaths == 0)
+    }
+
+    @Test func whatIsWithdrawnIsNoEvidence() async throws {
+        let data = folder.url.path
+        await #expect(processExitsWith: .signal(SIGABRT)) { [data = data as String] in
+            CrashNotes.begin()
+            let hold = Self.suspects(data).hold(Self.delivery("a"))
+            hold?.withdraw()
+            abort()
+        }
+        #expect(suspects.hold(delivery("a"))?.evidence.deaths == 0)
+    }
+
+    @Test func aLargePageIsKnownByItsContentToo() throws {
+        let (first, edited) = (String(repeating: "x", count: 9_000), String(repeating: "x", count: 9_001))
+        let hold = suspects.hold(delivery("page", body: first))
+        #expect(suspects.hold(delivery("page", body: first)) == nil)
+        #expect(suspects.hold(delivery("page", body: edited)) != nil)
+        withExtendedLifetime(hold) {}
     }
 
     @Test func aHoldThatEndsInOrderLeavesNothing() {
         for _ in 0..<3 {
             let hold = suspects.hold(delivery("a"))
-            #expect(hold?.deaths == 0)
+            #expect(hold?.evidence.deaths == 0)
             #expect(notes.count == 1)
             withExtendedLifetime(hold) {}
         }
         #expect(notes.isEmpty)
-    }
-
-    /// What a killed process leaves: its note, and no lock on it.
-    @Test func deathsAreCountedForThatMessageAlone() throws {
-        do {
-            let hold = try #require(suspects.hold(delivery("a")))
-            let note = folder.url.appending(path: "suspects/parse/\(try #require(notes.first))")
-            let content = try Data(contentsOf: note)
-            withExtendedLifetime(hold) {}
-            #expect(String(decoding: content, as: UTF8.self) == "1")
-        }
-        let path = folder.url.appending(path: "suspects/parse")
-        let before = Set(notes)
-        var hold = suspects.hold(delivery("a"))
-        let name = try #require(Set(notes).subtracting(before).first)
-        hold = nil
-        #expect(hold == nil)
-        try Data("2".utf8).write(to: path.appending(path: name))
-        #expect(suspects.hold(delivery("b"))?.deaths == 0)
-        #expect(suspects.hold(delivery("a"))?.deaths == 2)
-        #expect(suspects.hold(delivery("a"))?.deaths == 0)
     }
 
     @Test func whatAnotherActsOnNowIsNoEvidence() {
@@ -102,7 +144,7 @@ import Testing
         #expect(hold != nil)
         #expect(suspects.hold(delivery("a")) == nil)
         hold = nil
-        #expect(suspects.hold(delivery("a"))?.deaths == 0)
+        #expect(suspects.hold(delivery("a"))?.evidence.deaths == 0)
     }
 
     @Test func aMessageWithoutAnIDIsKnownByItsBody() {
@@ -113,24 +155,31 @@ import Testing
     }
 
     @Test(arguments: [
-        // deaths, deliveries before, isolated, elements
-        (0, 0, false, 100, Isolation.Verdict.act), (0, 3, false, 100, .act), (0, 9, true, 1, .act),
-        (0, 10, false, 100, .renew), (0, 19, true, 1, .renew), (1, 2, false, 100, .split), (2, 3, false, 100, .split),
-        (3, 4, false, 100, .bury), (1, 2, false, 1, .act), (2, 3, false, 1, .bury), (1, 1, true, 1, .act),
-        (2, 2, true, 1, .bury), (1, 15, false, 100, .split),
+        // crashes, kills, deliveries before, isolated, elements
+        (0, 0, 0, false, 100, Isolation.Verdict.act), (0, 0, 3, false, 100, .act), (0, 0, 9, true, 1, .act),
+        (0, 0, 10, false, 100, .renew), (0, 0, 19, true, 1, .renew), (1, 0, 15, false, 100, .split),
+        (1, 0, 2, false, 100, .split), (2, 0, 3, false, 100, .split), (3, 0, 4, false, 100, .bury),
+        (1, 0, 2, false, 1, .act), (2, 0, 3, false, 1, .bury), (1, 0, 1, true, 1, .act), (2, 0, 2, true, 1, .bury),
+        // Whoever kills workers buries nothing by it.
+        (0, 1, 1, false, 100, .split), (0, 2, 2, false, 100, .split), (0, 3, 3, false, 100, .postpone),
+        (0, 1, 1, true, 1, .act), (0, 2, 2, true, 1, .act), (0, 3, 3, true, 1, .postpone),
+        (0, 9, 9, false, 1, .postpone),
+        (1, 1, 2, true, 1, .act), (1, 2, 3, true, 1, .postpone), (2, 1, 3, true, 1, .bury),
     ]) func whatHappensToADelivery(
-        _ deaths: Int,
+        _ crashes: Int,
+        _ kills: Int,
         _ count: Int,
         _ isolated: Bool,
         _ elements: Int,
         _ expected: Isolation.Verdict
     ) {
-        let verdict = Isolation.verdict(deaths: deaths, deliveryCount: count, isIsolated: isolated) { elements }
+        let evidence = Suspects.Evidence(crashes: crashes, kills: kills)
+        let verdict = Isolation.verdict(evidence, deliveryCount: count, isIsolated: isolated) { elements }
         #expect(verdict == expected)
     }
 
     @Test func nothingIsTakenApartUnlessSomebodyDied() {
-        _ = Isolation.verdict(deaths: 0, deliveryCount: 5, isIsolated: false) {
+        _ = Isolation.verdict(Suspects.Evidence(), deliveryCount: 5, isIsolated: false) {
             Issue.record("taken apart")
             return 1
         }

@@ -69,6 +69,27 @@ import Testing
         #expect(try await fault(of: "read -r line; yes 2> /dev/null") == .severalLines)
     }
 
+    /// Else the rest of the question would be read as the start of the next.
+    @Test func anAnswerToHalfAQuestionIsNone() async throws {
+        let plugin = try await started("dd bs=1 count=9 of=/dev/null 2>/dev/null; echo early; exec sleep 1000")
+        let line = String(repeating: "x", count: 700_000)
+        await #expect(throws: PluginFault.answeredEarly) { try await ask(plugin, line) }
+        await plugin.stop(within: .zero)
+    }
+
+    @Test func hasteThatIsOverShortensNothing() throws {
+        let haste = try Haste()
+        let far = ContinuousClock.now + .seconds(3600)
+        #expect(haste.timeLeft(until: far) > .seconds(1800))
+        haste.begin(within: .seconds(60))
+        #expect(haste.timeLeft(until: far) <= .seconds(60))
+        let over = try Haste()
+        over.begin(within: .zero)
+        // A wait of no time at all, asked for again and again, would keep a processor busy.
+        #expect(over.isOver && over.timeLeft(until: far) > .seconds(1800))
+        #expect(over.timeLeft(until: .now - .seconds(1)) == .zero)
+    }
+
     @Test func anInputThatNobodyReadsIsNoticed() async throws {
         let plugin = try await started("exec <&-; exec sleep 1000")
         await #expect(throws: PluginFault.closedInput) { try await ask(plugin, "question") }

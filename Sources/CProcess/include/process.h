@@ -82,4 +82,15 @@ int cf_pipe(int ends[2]);
 // Adopt orphaned descendants, as PID 1 does anyway. 0 or -1.
 int cf_become_subreaper(void);
 
+// From now on a fault of this process (SIGSEGV, SIGABRT and their like) is written into every crash note it holds before
+// it ends the process. A signal that another process sent is not, but for SIGABRT from the parent, by which a supervisor
+// ends a child that hangs.
+void cf_crash_notes_begin(void);
+
+// Holds a note: `mark` is written to the descriptor at that offset in a crash. -1 when there are too many at once.
+int cf_crash_note_hold(int descriptor, off_t offset, char mark);
+
+// To be called before the descriptor is closed.
+void cf_crash_note_release(int slot);
+
 #endif

@@ -33,6 +33,23 @@ package enum RecordBatch {
         return writer.bytes
     }
 
+    /// The messages of a batch, as a page of them: what parse made it of. An element without a `message` stays as it is.
+    ///
+    /// - Throws: ``JSONError`` when the bytes are neither an array nor a single object.
+    package static func page(of bytes: some ContiguousBytesOfJSON) throws -> [UInt8] {
+        let root = try JSONDocument(bytes).root
+        guard root.kind == .array || root.kind == .object else {
+            throw JSONError(reason: "a record batch must be a JSON array", offset: 0)
+        }
+        var writer = JSONWriter()
+        writer.array { writer in
+            for element in root.kind == .array ? Array(root.elements) : [root] {
+                writer.raw((element["message"] ?? element).raw)
+            }
+        }
+        return writer.bytes
+    }
+
     /// One element of a batch that was read.
     package enum Element: Sendable {
         case parsed(ParsedMessage)

@@ -87,7 +87,10 @@ extension SQLConnection {
         )
     }
 
+    /// Keeps an answer, unless the message it was asked about is erased by now: the answer quotes it.
     func keep(_ answer: KeptAnswer) throws {
+        try lock([answer.messageID])
+        guard try erased(among: [answer.messageID]).isEmpty else { return }
         _ = try query(
             """
             INSERT INTO openai_answers (key, message_id, parser, model, refusal, content, answered_at)

@@ -24,6 +24,7 @@ extension SQLConnection {
                 [.text(Self.pipelineKey), .text(schema.pipeline)]
             )
         }
+        try registerRecordTables(of: schema)
         return SetupReport(applied: plan.steps.map(\.summary), unused: plan.unused)
     }
 

@@ -41,12 +41,13 @@ extension PostgresTransaction {
     }
 
     private func removeRecords(of ids: [Int64], schema: StoreSchema) throws {
-        let tables = schema.recordTables
-        guard !ids.isEmpty, !tables.isEmpty else { return }
+        guard !ids.isEmpty else { return }
+        let tables = try recordTables(schema)
+        guard !tables.isEmpty else { return }
         let array = BinaryArray(of: .bigint)
         for id in ids { array.append(id) }
         let deletes = tables.enumerated().map { index, table in
-            "d\(index) AS (DELETE FROM \(quoted(table.name)) WHERE message_id = ANY ($1::bigint[]))"
+            "d\(index) AS (DELETE FROM \(quoted(table)) WHERE message_id = ANY ($1::bigint[]))"
         }
         _ = try connection.query("WITH \(deletes.joined(separator: ", ")) SELECT 1", [array])
     }

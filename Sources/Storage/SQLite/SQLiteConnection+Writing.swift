@@ -31,8 +31,8 @@ extension SQLiteConnection {
         let isKept = keeping == .all || parsed.outcome == .parsed || parsed.message.editedAt != nil
         if isKept, try run(Self.insertMessage, values) == 1 { return true }
         guard try run(Self.updateMessage, values) == 1 else { return false }
-        for table in schema.recordTables {
-            _ = try run("DELETE FROM \(quoted(table.name)) WHERE message_id = ?1", [values[0]])
+        for table in try recordTables(schema) {
+            _ = try run("DELETE FROM \(quoted(table)) WHERE message_id = ?1", [values[0]])
         }
         return true
     }

@@ -2,7 +2,7 @@ package import Messaging
 package import Model
 package import Storage
 
-/// Publishes dead letters again, each to the stage it died in.
+/// Publishes dead letters again, each to the stage it died in, or all of them to parse.
 ///
 /// The set is frozen before the first is published. Each letter is claimed, published with confirm, then marked. Killed
 /// between the last two, it stays claimed, and the next replay publishes it once more under the same `message_id` and
@@ -12,14 +12,17 @@ package struct DeadLetterReplay {
         package var replayed = 0
         /// Of the replayed: those that an earlier replay had claimed and not finished.
         package var takenUp = 0
-        /// Those whose stage has no queue any more; they are dead as before.
-        package var homeless = 0
+        /// Those of stages on which nobody works any more, by stage; they are dead as before.
+        package var homeless: [String: Int] = [:]
+        /// Those that were to go to parse and whose payload cannot be read; they are dead as before.
+        package var unreadable = 0
         /// Those that somebody else replayed or discarded meanwhile.
         package var gone = 0
 
         package init() {}
 
-        package var done: Int { replayed + homeless + gone }
+        package var left: Int { homeless.values.reduce(unreadable, +) }
+        package var done: Int { replayed + left + gone }
     }
 
     /// Letters of one claim: few enough that their payloads may stand in memory together.
@@ -30,13 +33,28 @@ package struct DeadLetterReplay {
     private let topology: Topology
     private let pipeline: String
     private let name: String
+    private let stages: Set<String>
+    private let toParse: Bool
 
-    /// - Parameter pipeline: the name that letters bear which named none.
-    package init(store: any Store, publisher: Publisher, topology: Topology, pipeline: String, startedAt: Timestamp) {
+    /// - Parameters:
+    ///   - pipeline: the name that letters bear which named none.
+    ///   - stages: those on which somebody works. What is published to another one would wait there for ever.
+    ///   - toParse: whether the messages go to parse, wherever they died; deletions go where they died all the same.
+    package init(
+        store: any Store,
+        publisher: Publisher,
+        topology: Topology,
+        pipeline: String,
+        stages: Set<String>,
+        toParse: Bool = false,
+        startedAt: Timestamp
+    ) {
         self.store = store
         self.publisher = publisher
         self.topology = topology
         self.pipeline = pipeline
+        self.stages = stages
+        self.toParse = toParse
         name = "r\(startedAt.microseconds / 1000)-\(String(UInt32.random(in: 0...UInt32.max), radix: 36))"
     }
 
@@ -67,26 +85,41 @@ package struct DeadLetterReplay {
 
     private func replay(_ ids: [String], _ report: inout Report, _ waiting: () -> Void) async throws {
         let claimed = try await untilAvailable { try await store.claimDeadLetters(ids, for: name) }
-        let homeless = try await OperatorPublishing(publisher: publisher).publish(
-            claimed.map(message),
-            waiting: waiting
-        )
-        let back = homeless.map { claimed[$0].letter.id }
-        let done = claimed.indices.filter { !homeless.contains($0) }.map { claimed[$0].letter.id }
+        var (messages, letters, back): ([OutgoingMessage], [DeadLetter], [String]) = ([], [], [])
+        for entry in claimed {
+            guard let message = message(entry) else {
+                report.unreadable += 1
+                back.append(entry.letter.id)
+                continue
+            }
+            guard stages.contains(message.routingKey) else {
+                report.homeless[entry.letter.stage, default: 0] += 1
+                back.append(entry.letter.id)
+                continue
+            }
+            messages.append(message)
+            letters.append(entry.letter)
+        }
+        let returned = try await OperatorPublishing(publisher: publisher).publish(messages, waiting: waiting)
+        for place in returned {
+            report.homeless[letters[place].stage, default: 0] += 1
+            back.append(letters[place].id)
+        }
+        let done = letters.indices.filter { !returned.contains($0) }.map { letters[$0].id }
         try await untilAvailable { try await store.finishReplay(of: done) }
         if !back.isEmpty { try await untilAvailable { try await store.giveUpReplay(of: back) } }
         report.replayed += done.count
-        report.takenUp += claimed.count { $0.replayedBy != name }
-        report.homeless += back.count
+        report.takenUp += claimed.count { $0.replayedBy != name && !back.contains($0.letter.id) }
         report.gone += ids.count - claimed.count
     }
 
-    private func message(_ entry: DeadLetterEntry) -> OutgoingMessage {
+    /// - Returns: `nil` when it is to go to parse, and its payload holds no messages that can be told apart.
+    private func message(_ entry: DeadLetterEntry) -> OutgoingMessage? {
         let letter = entry.letter
         var headers = WireHeaders(pipeline: letter.pipeline ?? pipeline)
         headers.firstAt = letter.firstAt
         headers.replay = entry.replayedBy ?? name
-        return OutgoingMessage(
+        var message = OutgoingMessage(
             exchange: topology.workExchange,
             routingKey: letter.stage,
             type: letter.type,
@@ -94,6 +127,12 @@ package struct DeadLetterReplay {
             headers: headers,
             body: Self.page(letter.payload)
         )
+        guard toParse, letter.stage != Topology.parse, letter.type != WireType.delete else { return message }
+        guard let page = try? RecordBatch.page(of: letter.payload) else { return nil }
+        message.routingKey = Topology.parse
+        message.type = WireType.page
+        message.body = page
+        return message
     }
 
     /// A message that died alone becomes a page of one; every work queue holds arrays.

@@ -28,6 +28,14 @@ final class Haste: Sendable {
         deadline.withLock { $0.map { min($0, other) } ?? other }
     }
 
+    /// How long to wait at most. Once the time allowed is over it shortens no wait any more: whoever waits then, for an
+    /// end say, has a limit of its own, and would ask again and again.
+    func timeLeft(until other: ContinuousClock.Instant) -> Duration {
+        let now = ContinuousClock.now
+        let end = deadline.withLock { $0.map { $0 <= now ? other : min($0, other) } ?? other }
+        return max(.zero, end - now)
+    }
+
     /// Becomes readable when haste begins; `nil` afterwards, when there is nothing more to wait for.
     var wakeUp: Int32? { deadline.withLock { $0 == nil } ? wakeRead.number : nil }
 }

@@ -36,6 +36,8 @@ enum PluginFault: Error, Equatable, CustomStringConvertible {
     case endless
     /// More than the one line a question asks for: nobody knows which of them answers it.
     case severalLines
+    /// It wrote its answer before it had read the whole question.
+    case answeredEarly
     /// It wrote something before the question was put to it: no message is to blame.
     case spokeUnasked
     /// The process drains, and the time allowed for what is in hand is over.
@@ -49,6 +51,7 @@ enum PluginFault: Error, Equatable, CustomStringConvertible {
         case .closedOutput: "it closed its standard output"
         case .endless: "its answer is longer than 1 MiB"
         case .severalLines: "it wrote more than one line for a message"
+        case .answeredEarly: "it answered before it had read the whole message"
         case .spokeUnasked: "it wrote to its standard output without being asked"
         case .interrupted: "the stop did not leave it the time to answer"
         }

@@ -75,7 +75,10 @@ actor PluginProcess {
         while true {
             let canSend = Self.send(&unsent, to: input)
             switch try Self.receive(&answer, from: running.output) {
-            case .line(let line): return line
+            case .line(let line):
+                // It cannot have read the end of the line, and what is unsent would be the start of the next one.
+                guard unsent.isEmpty else { throw .answeredEarly }
+                return line
             case .closed: throw endOr(.closedOutput)
             case .nothing: break
             }
@@ -206,10 +209,10 @@ actor PluginProcess {
         var polled = awaited
         polled.append(pollfd(fd: handle?.number ?? -1, events: Int16(POLLIN), revents: 0))
         polled.append(pollfd(fd: haste.wakeUp ?? -1, events: Int16(POLLIN), revents: 0))
-        let left = haste.limit(deadline) - .now
+        let left = haste.timeLeft(until: deadline)
         // Where the kernel has no handle for a process, its end is seen only by looking.
         let longest: Duration = handle == nil ? .milliseconds(50) : .seconds(60)
-        let milliseconds = max(Duration.zero, min(left, longest)) / .milliseconds(1)
+        let milliseconds = min(left, longest) / .milliseconds(1)
         poll(&polled, nfds_t(polled.count), Int32(milliseconds.rounded(.up)))
     }
 }

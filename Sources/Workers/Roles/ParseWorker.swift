@@ -19,7 +19,9 @@ package struct ParseWorker {
     package init(_ context: WorkerContext) throws {
         self.context = context
         shelf = RuleShelf(try WorkerContext.compileRules(context.generation, reusing: nil))
-        publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
+        publishing = ConfirmedPublishing(context: context, publisher: try context.publisher()) {
+            context.backToParse($0)
+        }
         consumer = try context.consumer(of: [context.topology.workQueue(Topology.parse)])
         isolation = Isolation(context, stage: Topology.parse)
     }

@@ -55,8 +55,11 @@ package struct StoreWorker {
                 consumer.acknowledge(suspect)
                 continue
             }
+            let withdrawing = isolation.withdrawingOnDrain(hold)
+            defer { withdrawing?.cancel() }
             var (items, outgoing) = decode(deliveries, types: content.types)
-            guard let report = try await write(items[...], to: content.store, failed: &outgoing) else { break }
+            let written = try await write(items[...], to: content.store, holding: hold, failed: &outgoing)
+            guard let report = written else { break }
             let deletions = DeletionWriter(context, store: content.store, channels: content.channels)
             guard try await deletions.write(deliveries, failed: &outgoing) else { break }
             hold = nil
@@ -143,17 +146,24 @@ package struct StoreWorker {
     /// Writes a batch, waiting out a database that is away. A batch the database does not take is halved until the
     /// message at fault stands alone; that one is retried later or goes dead, and the rest commits.
     ///
+    /// - Parameter hold: withdrawn once the database is away: waiting for it ends no worker.
     /// - Returns: `nil` when the process drains before the batch is written.
     private func write(
         _ items: ArraySlice<Item>,
         to store: any Store,
+        holding hold: Suspects.Hold?,
         failed outgoing: inout [OutgoingMessage]
     ) async throws -> WriteReport? {
         guard !items.isEmpty else { return WriteReport() }
         let batch = items.map(\.parsed)
         do {
             return try await untilAvailable {
-                try await context.tryingTwice { try await store.write(batch, keeping: keeping) }
+                do {
+                    return try await context.tryingTwice { try await store.write(batch, keeping: keeping) }
+                } catch {
+                    if Fault(error).kind == .outage { hold?.withdraw() }
+                    throw error
+                }
             }
         } catch let fault as Fault where fault.kind == .transient || fault.kind == .permanent {
             if let item = items.first, items.count == 1 {
@@ -162,8 +172,8 @@ package struct StoreWorker {
                 return WriteReport()
             }
             let middle = items.startIndex + items.count / 2
-            guard let first = try await write(items[..<middle], to: store, failed: &outgoing),
-                let second = try await write(items[middle...], to: store, failed: &outgoing)
+            guard let first = try await write(items[..<middle], to: store, holding: hold, failed: &outgoing),
+                let second = try await write(items[middle...], to: store, holding: hold, failed: &outgoing)
             else { return nil }
             return first + second
         }

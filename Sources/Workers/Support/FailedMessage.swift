@@ -24,9 +24,6 @@ package struct FailedMessage: Sendable {
         self.received = received
     }
 
-    /// An AMQP short string holds 255; a character that is cut in two becomes one of three bytes.
-    private static let maximumIDBytes = 252
-
     /// What is to be published before its delivery may be acknowledged: the message for the next retry level, or for
     /// the dead queue of its stage when the fault is permanent or every level has been tried.
     ///
@@ -53,7 +50,7 @@ package struct FailedMessage: Sendable {
             exchange: level.map(topology.retryExchange) ?? topology.deadExchange,
             routingKey: stage,
             type: type,
-            messageID: String(decoding: messageID.utf8.prefix(Self.maximumIDBytes), as: UTF8.self),
+            messageID: OutgoingMessage.fitting(messageID),
             headers: headers,
             body: body
         )

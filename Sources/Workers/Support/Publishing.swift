@@ -14,6 +14,8 @@ package enum WireType {
 struct ConfirmedPublishing {
     let context: WorkerContext
     let publisher: Publisher
+    /// What is published in place of a message that its queue did not take; `nil` to wait until it does.
+    var detour: @Sendable (OutgoingMessage) -> OutgoingMessage? = { _ in nil }
 
     /// How long a publish may still take once the process drains: enough for a broker that is there.
     private static let grace: Duration = .seconds(2)
@@ -48,8 +50,10 @@ struct ConfirmedPublishing {
                 }
                 refused.append(message)
             }
-            open = refused
-            guard !open.isEmpty else { break }
+            guard !refused.isEmpty else { break }
+            let detours = refused.map(detour)
+            open = zip(refused, detours).map { $1 ?? $0 }
+            guard detours.contains(where: { $0 == nil }) else { continue }
             context.turn("room in the queue")
             guard await context.drain.sleep(for: backoff.next()) else { return false }
         }

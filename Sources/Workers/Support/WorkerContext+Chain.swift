@@ -44,4 +44,22 @@ extension WorkerContext {
             body: RecordBatch.encode(part)
         )
     }
+
+    /// What parse publishes instead when a stage behind it has no room: the messages come to parse once more, after half
+    /// a minute, so that those that have no need of that stage never wait for it. No attempt is counted.
+    ///
+    /// A retry queue that held them for the full one would hold up what is behind them in it, so they go back to parse.
+    ///
+    /// - Returns: `nil` for what goes to store, which everything has need of, and for what is on its way back already.
+    func backToParse(_ refused: OutgoingMessage) -> OutgoingMessage? {
+        guard refused.exchange == topology.workExchange, refused.routingKey != Topology.store,
+            let page = try? RecordBatch.page(of: refused.body)
+        else { return nil }
+        var message = refused
+        message.exchange = topology.retryExchange(.thirtySeconds)
+        message.routingKey = Topology.parse
+        message.type = WireType.page
+        message.body = page
+        return message
+    }
 }

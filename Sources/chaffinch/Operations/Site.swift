@@ -83,6 +83,30 @@ struct Site {
     ///
     /// - Throws: ``CommandFailure`` with exit code 69 when a managed broker was never started, and `BrokerError`.
     func publisher(for command: String) async throws -> Publisher {
+        let address = try brokerAddress()
+        do {
+            try await TopologySetup.tryConnection(to: address)
+        } catch let error as BrokerError where pipeline.broker.isManaged {
+            throw CommandFailure(ExitCode.unavailable, "\(error); the managed broker runs under the supervisor")
+        }
+        return Publisher(address: address, name: "chaffinch \(command)", logger: Self.logger)
+    }
+
+    /// The stages on which somebody works: all of the pipeline's, but not a last resort that is off. It is on when it has
+    /// a key, which this process need not have been given, so one that is there now is on too.
+    func stagesAtWork() async throws -> Set<String> {
+        var stages = Set(topology.stages)
+        let environment = ProcessInfo.processInfo.environment
+        let found = PipelineReader.resolveSecrets(of: pipeline, environment: environment).secrets
+        if pipeline.openai.apiKey.flatMap({ found[$0.variable] }) == nil {
+            let queue = topology.workQueue(Topology.openai)
+            let counts = try await TopologySetup.survey([queue], at: try brokerAddress())
+            if counts.first.map({ $0.consumers == 0 }) ?? true { stages.remove(Topology.openai) }
+        }
+        return stages
+    }
+
+    private func brokerAddress() throws -> BrokerAddress {
         let url = pipeline.broker.isManaged ? ManagedBroker.url(dataFolder: pipeline.dataFolder) : brokerURL
         guard let url else {
             throw CommandFailure(
@@ -90,13 +114,7 @@ struct Site {
                 "the broker is a managed one and has never run; start the supervisor first"
             )
         }
-        let address = try BrokerAddress(url)
-        do {
-            try await TopologySetup.tryConnection(to: address)
-        } catch let error as BrokerError where pipeline.broker.isManaged {
-            throw CommandFailure(ExitCode.unavailable, "\(error); the managed broker runs under the supervisor")
-        }
-        return Publisher(address: address, name: "chaffinch \(command)", logger: Self.logger)
+        return try BrokerAddress(url)
     }
 
     private var brokerURL: String? { secrets[pipeline.broker.url.variable] }

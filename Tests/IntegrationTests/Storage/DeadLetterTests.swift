@@ -75,6 +75,31 @@ struct DeadLetterTests {
         }
     }
 
+    /// Deaths of two versions of one message, in either order: what a replay would lose for good is the higher one.
+    @Test("the payload of a higher version is not replaced by a later death", arguments: DatabaseKind.available)
+    func keepsTheHigherVersion(kind: DatabaseKind) async throws {
+        func body(_ content: String, edited: String? = nil, revision: Int? = nil) -> [UInt8] {
+            let edit = edited.map { #""edited_timestamp":"2026-11-22T12:00:\#($0).000000+00:00","# } ?? ""
+            let message = #"{"id":"1","timestamp":"2026-11-22T12:00:00.000000+00:00",\#(edit)"content":"\#(content)"}"#
+            return Array((revision.map { #"[{"message":\#(message),"revision":\#($0)}]"# } ?? "[\(message)]").utf8)
+        }
+        let original = letter("a", text: "first", at: .noon.later(bySeconds: 90), payload: body("original"))
+        let edit = letter("a", text: "second", at: .noon.later(bySeconds: 60), payload: body("edit", edited: "30"))
+        let reparsed = letter("a", text: "third", at: .noon, payload: body("edit", edited: "30", revision: 5))
+        for order in [[original, edit], [edit, original], [original, edit, reparsed], [reparsed, original, edit]] {
+            try await TestDatabase.withStore(kind) { store, _ in
+                for letter in order { try await store.insert([letter]) }
+                let expected = order.contains(reparsed) ? reparsed : edit
+                #expect(try await store.deadLetter("a")?.letter.payload == expected.payload)
+                #expect(try await store.deadLetter("a")?.letter.errorText == expected.errorText)
+                _ = try await store.claimDeadLetters(["a"], for: "r")
+                try await store.finishReplay(of: ["a"])
+                try await store.insert([original])
+                #expect(try await store.deadLetter("a")?.letter.state == "replayed")
+            }
+        }
+    }
+
     @Test("every accepted message is counted once", arguments: DatabaseKind.available)
     func balances(kind: DatabaseKind) async throws {
         try await TestDatabase.withStore(kind) { store, database in

@@ -102,6 +102,37 @@ struct LastResortLedgerTests {
             #expect(try await store.keptAnswer(to: "abc") != nil)
             try await store.delete([deletion], erasing: [Snowflake(11)])
             #expect(try await store.keptAnswer(to: "abc") == nil)
+            // The answer to a request that was under way.
+            try await store.settle(tokens(1), as: .known(prompt: 3, completion: 2), keeping: answer)
+            #expect(try await store.keptAnswer(to: "abc") == nil)
+        }
+    }
+
+    @Test("nothing of an erased message is left, however the two meet", arguments: DatabaseKind.available)
+    func erasedMeanwhile(kind: DatabaseKind) async throws {
+        try await TestDatabase.withStore(kind) { store, database in
+            let other = try database.open(name: "other")
+            for id in (1...40).map({ UInt64($0) }) {
+                let answer = KeptAnswer(
+                    key: "k\(id)",
+                    messageID: Snowflake(id),
+                    parser: "last",
+                    model: "m",
+                    refusal: nil,
+                    content: "{}",
+                    answeredAt: Timestamp(iso8601: "2026-03-01T12:00:00Z")!
+                )
+                let deletion = DeletePage.Deletion(
+                    id: Snowflake(id),
+                    channelID: Snowflake(11),
+                    seenAt: answer.answeredAt
+                )
+                async let erased: Void = other.delete([deletion], erasing: [Snowflake(11)])
+                try await store.settle(tokens(1), as: .untold, keeping: answer)
+                try await erased
+            }
+            #expect(try await store.rows("SELECT key FROM openai_answers").rows == [])
+            await other.close()
         }
     }
 }

@@ -101,6 +101,37 @@ struct MessageCareTests {
         }
     }
 
+    @Test("tables of a record type that is no longer declared are kept in step", arguments: DatabaseKind.available)
+    func formerRecordTypes(kind: DatabaseKind) async throws {
+        try await TestDatabase.withStore(kind) { before, database in
+            _ = try await before.write(
+                try [1, 2, 3, 4].map { try .sample($0, records: [.signal("BTC", stops: ["1"])]) },
+                keeping: .all
+            )
+            let store = try database.open(StoreSchema(pipeline: "trading-desk", records: [.deploy]))
+            _ = try await store.setUp()
+            func left() async throws -> [[String?]] {
+                let lists = try await store.rows(
+                    "SELECT message_id FROM trading_signal_trading_stops ORDER BY message_id"
+                ).rows
+                #expect(try await store.rows("SELECT message_id FROM trading_signal ORDER BY message_id").rows == lists)
+                return lists
+            }
+            try await store.delete([.sample(1)], erasing: [Snowflake(42)])
+            #expect(try await left() == [["2"], ["3"], ["4"]])
+            let edit = try ParsedMessage.sample(2, editedAt: .noon.later(bySeconds: 60), records: [.deploy("2")])
+            _ = try await store.write([edit], keeping: .all)
+            #expect(try await left() == [["3"], ["4"]])
+            // Written by ids, and those are of 2015.
+            #expect(try await store.deleteExpired(days: 30, limit: 100) == 4)
+            #expect(try await left() == [])
+            // One that was taken away is not missed.
+            try await database.execute("DROP TABLE trading_signal")
+            try await store.delete([.sample(5)], erasing: [Snowflake(42)])
+            await store.close()
+        }
+    }
+
     @Test("what is too old goes in small steps; cursors and dead letters stay", arguments: DatabaseKind.available)
     func expires(kind: DatabaseKind) async throws {
         try await TestDatabase.withStore(kind) { store, database in

@@ -15,11 +15,13 @@ struct DeadReplayCommand: ParsableCommand {
               chaffinch dead replay parse/1315807571357208688
               chaffinch dead replay --group 5f0c2ad1e94b7a30 --rate 100
               chaffinch dead replay --all --dry-run
+              chaffinch dead replay --stage plugin.score --to parse      their plugin was taken out
 
             Which letters it will be is settled at the start: what dies during the replay is not replayed by it. Killed
             half-way, it is taken up by the next replay of the same letters; nothing comes twice into the tables.
 
-            Exits 1 when the stage of some letter has no queue any more.
+            Letters of a stage on which nobody works any more (a plugin that was taken out, a last resort that is off) stay
+            dead, and the exit code is 1. With '--to parse' their messages are read by the rules anew and go on from there.
             """
     )
 
@@ -29,16 +31,20 @@ struct DeadReplayCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Letters a second at most.", valueName: "count"))
     var rate: Int?
 
+    @Option(help: ArgumentHelp("Publish to this stage instead of the one they died in: parse.", valueName: "stage"))
+    var to: String?
+
     @Flag(help: "Print one JSON object at the end.")
     var json = false
 
     func validate() throws {
+        if let to, to != Topology.parse { throw ValidationError("--to can only be parse") }
         if let rate, rate < 1 { throw ValidationError("--rate must be at least 1") }
     }
 
     func run() throws {
         let filter = try targets.selection.filter([.dead, .replaying])
-        let (dryRun, rate) = (targets.dryRun, rate)
+        let (dryRun, rate, toParse) = (targets.dryRun, rate, to != nil)
         let site = try Site(options, needing: dryRun ? [.storeURL] : [.storeURL, .brokerURL])
         let progress = WorkProgress()
         let report: DeadLetterReplay.Report? = try site.withStore(for: "dead") { store in
@@ -55,6 +61,8 @@ struct DeadReplayCommand: ParsableCommand {
                 publisher: publisher,
                 topology: site.topology,
                 pipeline: site.pipeline.name,
+                stages: try await site.stagesAtWork(),
+                toParse: toParse,
                 startedAt: .now
             )
             let report = try await replay.run(
@@ -69,7 +77,7 @@ struct DeadReplayCommand: ParsableCommand {
         progress.finish()
         guard let report else { return }
         Terminal.output(json ? report.json : report.text)
-        if report.homeless > 0 { throw CommandFailure(ExitCode.failed) }
+        if report.left > 0 { throw CommandFailure(ExitCode.failed) }
     }
 }
 
@@ -78,14 +86,23 @@ extension DeadLetterReplay.Report {
         var text = "\(counted(replayed, "letter")) replayed"
         if takenUp > 0 { text += ", \(grouped(takenUp)) of them left half-way by an earlier replay" }
         if gone > 0 { text += "; \(grouped(gone)) settled by somebody else meanwhile" }
-        if homeless > 0 { text += "; \(grouped(homeless)) stay dead: their stage has no queue here any more" }
+        for (stage, count) in homeless.sorted(by: { $0.key < $1.key }) {
+            text += "\n\(counted(count, "letter")) of stage '\(stage)' stay dead: nobody works on it any more; "
+            text += "to have the rules read them anew: chaffinch dead replay --stage \(stage) --to parse"
+        }
+        if unreadable > 0 { text += "\n\(counted(unreadable, "letter")) stay dead: their payload cannot be read" }
         return text
     }
 
     fileprivate var json: String {
         var writer = JSONWriter()
         writer.object { writer in
-            writer.numbers([("replayed", replayed), ("taken_up", takenUp), ("gone", gone), ("homeless", homeless)])
+            writer.numbers(
+                [
+                    ("replayed", replayed), ("taken_up", takenUp), ("gone", gone),
+                    ("homeless", homeless.values.reduce(0, +)), ("unreadable", unreadable),
+                ]
+            )
         }
         return writer.text
     }

@@ -175,7 +175,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Storage", "Model", "TestSupport", "chaffinch", "discord-simulator", "openai-simulator", log,
+                "Storage", "Rules", "PipelineFile", "Model", "TestSupport", "chaffinch", "discord-simulator",
+                "openai-simulator", log,
             ],
             swiftSettings: settings
         ),

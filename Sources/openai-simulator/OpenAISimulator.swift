@@ -17,7 +17,7 @@ struct OpenAISimulator: AsyncParsableCommand {
 
             A recording is JSON lines: {"text": "…", "content": "…"} answers the message with that text. With
             "again" another content when it is asked once more; "refusal" or "finish_reason" instead of an ordinary
-            answer. A message that is not recorded gets the smallest answer the schema allows: no records.
+            answer; "body" (or "body_base64") with "status" and "headers" is sent as it is. A message that is not recorded gets the smallest answer the schema allows: no records.
             """
     )
 

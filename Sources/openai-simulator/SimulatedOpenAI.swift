@@ -1,3 +1,4 @@
+import Foundation
 import Model
 import SimulatorKit
 
@@ -18,6 +19,8 @@ struct SimulatedOpenAI: Sendable {
         var again: String?
         var refusal: String?
         var finishReason = "stop"
+        /// Sent as it is, in place of a chat completion.
+        var raw: Answer?
     }
 
     private let key: String?
@@ -100,6 +103,7 @@ struct SimulatedOpenAI: Sendable {
     private mutating func completion(_ asked: AskedChat) -> Answer {
         books.asked(asked.text)
         let recorded = recorded[asked.text] ?? self.recorded[asked.message]
+        if let raw = recorded?.raw { return raw }
         var content: String
         if let recorded {
             content = asked.isAgain ? recorded.again ?? recorded.content : recorded.content
@@ -180,13 +184,26 @@ struct SimulatedOpenAI: Sendable {
 extension SimulatedOpenAI.Recorded {
     init?(_ json: JSONView) {
         let refusal = json["refusal"]?.string
-        guard let content = json["content"]?.string ?? refusal.map({ _ in "" }) else { return nil }
+        let raw = Self.raw(json)
+        guard let content = json["content"]?.string ?? (refusal != nil || raw != nil ? "" : nil) else { return nil }
         self.init(
             content: content,
             again: json["again"]?.string,
             refusal: refusal,
-            finishReason: json["finish_reason"]?.string ?? "stop"
+            finishReason: json["finish_reason"]?.string ?? "stop",
+            raw: raw
         )
+    }
+
+    /// `{"body": "…" or "body_base64": "…", "status": 200, "headers": {"Content-Type": "…"}}`.
+    private static func raw(_ json: JSONView) -> Answer? {
+        let decoded = json["body_base64"]?.string.flatMap { Data(base64Encoded: $0) }.map { Array($0) }
+        guard let body = json["body"]?.string.map({ Array($0.utf8) }) ?? decoded else { return nil }
+        var answer = Answer(status: Int(json["status"]?.integer ?? 200), json: body)
+        guard let headers = json["headers"] else { return answer }
+        answer.headers = []
+        for (name, value) in headers.members { answer.add(name, value.string ?? "") }
+        return answer
     }
 }
 

@@ -8,8 +8,8 @@ import Testing
     /// How many messages a test of faults sends; more by hand.
     private static let messages =
         ProcessInfo.processInfo.environment["CHAFFINCH_TEST_LAST_RESORT"].flatMap { Int($0) } ?? 30
-    private static let channel = "1308600000000000201"
-    private static let shadowed = "1308600000000000202"
+    static let channel = "1308600000000000201"
+    static let shadowed = "1308600000000000202"
 
     private static let records = """
         records:
@@ -42,7 +42,7 @@ import Testing
     }
 
     /// A desk whose two channels hold no message yet, with a live file for the first and a shadow for the second.
-    private func openDesk(
+    func openDesk(
         _ settings: String = "",
         options: [String] = []
     ) async throws -> (Desk, SimulatedDiscord, SimulatedOpenAI) {
@@ -65,18 +65,28 @@ import Testing
         return (desk, discord, openai)
     }
 
-    private func post(_ text: String, to discord: SimulatedDiscord, channel: String = channel) async throws {
+    /// - Parameter more: further members of the message, as JSON.
+    func post(
+        _ text: String,
+        to discord: SimulatedDiscord,
+        channel: String = channel,
+        more: [(String, String)] = []
+    ) async throws {
         var writer = JSONWriter()
         writer.object { writer in
             writer.key("channel_id")
             writer.value(channel)
             writer.key("content")
             writer.value(text)
+            for (name, json) in more {
+                writer.key(name)
+                writer.raw(Array(json.utf8))
+            }
         }
         try await discord.order("messages", writer.text)
     }
 
-    private func recorded(_ text: String, _ content: String, _ more: String = "") -> String {
+    func recorded(_ text: String, _ content: String, _ more: String = "") -> String {
         var writer = JSONWriter()
         writer.object { writer in
             writer.key("text")
@@ -87,7 +97,7 @@ import Testing
         return more.isEmpty ? writer.text : writer.text.dropLast() + ",\(more)}"
     }
 
-    private func content(
+    func content(
         entry: String = #"{"quote":"4626","value":4626}"#,
         stops: String = "",
         side: String = #"{"quote":"BUY","value":"long"}"#,
@@ -97,7 +107,7 @@ import Testing
         #"{"records":[{"ticker":\#(ticker),"side":\#(side),"entry":\#(entry),"stops":[\#(stops)]\#(extra)}]}"#
     }
 
-    private func stop(_ price: String, _ label: String = "SL", _ type: String = "stop_loss") -> String {
+    func stop(_ price: String, _ label: String = "SL", _ type: String = "stop_loss") -> String {
         #"{"type":{"quote":"\#(label)","value":"\#(type)"},"price":{"quote":"\#(price)","value":\#(price)}}"#
     }
 
@@ -216,6 +226,8 @@ import Testing
         #expect(skipped > 0 && asked > 0 && skipped + asked == 60)
         let told = try await openai.count("tokens")
         #expect(told <= budget)
+        let status = try await desk.run(["status"]).output
+        #expect(status.contains("has spent the day's tokens (openai.daily_tokens): what comes is skipped"), "\(status)")
         let spend = try JSONDocument(try await desk.run(["spend", "--json"]).output)
         let today = try #require(spend.root["today"]?["tokens"]?.integer)
         // What the killed worker had set aside counts as spent.
@@ -225,7 +237,7 @@ import Testing
         await openai.stop()
     }
 
-    private func quoted(_ text: String) -> String {
+    func quoted(_ text: String) -> String {
         var writer = JSONWriter()
         writer.value(text)
         return writer.text

@@ -35,7 +35,9 @@ import Testing
     @Test(
         "every other status has its meaning",
         arguments: [
-            (400, .refused), (401, .unauthorised), (403, .unauthorised), (404, .notFound), (408, .passing),
+            (301, .notFound), (302, .notFound), (307, .notFound), (400, .refused), (401, .unauthorised),
+            (402, .quotaSpent), (403, .unauthorised), (404, .notFound), (405, .notFound), (407, .unauthorised),
+            (408, .passing),
             (409, .passing), (413, .refused), (422, .refused), (500, .passing), (502, .passing), (503, .passing),
             (529, .passing),
         ] as [(Int, OpenAIFault.Kind)]
@@ -54,7 +56,10 @@ import Testing
     @Test(
         "a body that is no chat completion is none",
         arguments: [
-            "", "<html></html>", "{}", #"{"choices":[]}"#, #"{"choices":[{"message":null,"finish_reason":"stop"}]}"#,
+            "", "<html></html>", "{}", "data: {\"choices\":[{\"delta\":{\"content\":\"{\"}}]}\n\ndata: [DONE]\n\n",
+            String(repeating: "[", count: 100_000),
+            #"{"choices":[{"delta":{"content":"{}"},"finish_reason":"stop"}]}"#, #"{"choices":[]}"#,
+            #"{"choices":[{"message":null,"finish_reason":"stop"}]}"#,
             #"{"choices":[{"message":{"content":"x"},"finish_re"#,
         ]
     )
@@ -79,6 +84,26 @@ import Testing
         )
         let bare = #"{"choices":[{"message":{"content":null,"refusal":"No."},"finish_reason":"stop"}]}"#
         #expect(ChatAnswer(Array(bare.utf8)) == ChatAnswer(content: "", refusal: "No.", finishReason: "stop"))
+    }
+
+    @Test("a redirect is followed by nobody: neither the key nor the message goes elsewhere")
+    func redirect() async throws {
+        let elsewhere = try LoopbackServer { _, _ in [.answer(200, "{}")] }
+        defer { elsewhere.stop() }
+        let target = elsewhere.url("/v1/chat/completions?key=sk-secret")
+        let server = try LoopbackServer { _, _ in [.answer(307, "", headers: ["Location": target])] }
+        defer { server.stop() }
+        let log = LogRecorder()
+        let http = HTTPClient(userAgent: "test", logger: log.logger)
+        defer { http.close() }
+        let client = OpenAIClient(baseURL: server.url("/v1"), key: "sk-secret", http: http, logger: log.logger)
+        let request = ChatRequest(model: "m", turns: [], schema: nil, maximumTokens: 1)
+        let fault = await #expect(throws: OpenAIFault.self) { _ = try await client.ask(request) }
+        #expect(fault?.kind == .notFound)
+        #expect(fault?.description.contains("redirects are not followed") == true)
+        #expect(fault?.description.contains("sk-secret") == false)
+        #expect(elsewhere.requests.isEmpty)
+        #expect(server.requests.count == 1)
     }
 
     @Test("a request asks for one answer at temperature 0, with the schema as it is")

@@ -1,4 +1,5 @@
 import Model
+import PipelineFile
 import Testing
 
 @testable import Rules
@@ -233,6 +234,172 @@ import Testing
         #expect(question.user.hasPrefix("=== message "))
         let lines = question.user.split(separator: "\n")
         #expect(lines.first == lines.last)
+    }
+
+    @Test(
+        "a number that is a part of something else is no price",
+        arguments: [
+            ("BUY GOLD at 10:30", "10", false), ("BUY GOLD at 10:30", "30", false), ("BUY GOLD RR 1:3", "3", false),
+            ("BUY GOLD RR 1:3", "1", false), ("BUY GOLD entry:4626", "4626", true), ("BUY GOLD E1:4626", "4626", true),
+            ("BUY GOLD risk 2 %", "2", false), ("BUY GOLD 2026-03-01", "2026", false),
+            ("BUY GOLD 4626-4630", "4626", true), ("BUY GOLD 4626/4630", "4630", true),
+            ("BUY GOLD https://x.example/p/4626", "4626", false), ("BUY GOLD <@4626>", "4626", false),
+            ("BUY GOLD <#4626>", "4626", false), ("BUY GOLD <t:4626:R>", "4626", false),
+            ("BUY GOLD <4626", "4626", true),
+            ("BUY GOLD 4626.", "4626", true), ("BUY GOLD (4626)", "4626", true), ("BUY GOLD -4626", "4626", true),
+            ("BUY GOLD 4626²", "4626", true), ("BUY GOLD 4626²", "46262", false), ("BUY GOLD ４６２６", "4626", true),
+            ("BUY GOLD ٤٦٢٦", "4626", false), ("BUY GOLD four thousand", "4000", false),
+        ] as [(String, String, Bool)]
+    )
+    func company(text: String, quote: String, isRead: Bool) throws {
+        let verdict = try Self.question(text).judge(Self.answer(entry: Self.number(quote)))
+        #expect((Self.declined(verdict) == nil) == isRead, "\(verdict)")
+    }
+
+    @Test(
+        "a word that only looks like the one in the message is not in it",
+        arguments: ["ВUY", "BUУ", "B\u{200B}UY", "BÚY"]
+    )
+    func lookAlikes(word: String) throws {
+        let side = #"{"quote":"\#(word)","value":"long"}"#
+        let verdict = try Self.question("BUY GOLD 4626").judge(Self.answer(side: side))
+        // What normalisation takes out of a message it takes out of a quote too.
+        #expect((Self.declined(verdict) == nil) == (word == "B\u{200B}UY"), "\(verdict)")
+    }
+
+    @Test(
+        "an answer no sound server gives makes no record, and does not bring the judge down",
+        arguments: [
+            (#"{"records":[{"ticker":NaN}]}"#, "not JSON"), (#"{"records":[1e999999]}"#, "schema"),
+            (answer(entry: number("4626", "NaN")).content, "not JSON"),
+            (answer(entry: number("4626", "4626e400")).content, "schema"),
+            (answer(entry: number("4626", String(repeating: "9", count: 400))).content, "schema"),
+            (answer(entry: number("4626", "-4626")).content, "ungrounded"),
+            (#"{"records":[],"records":[]}"#, "schema"), (#"{"records":[null]}"#, "schema"),
+            (#"{"records":[[]]}"#, "schema"), ("null", "not JSON"), ("", "not JSON"), ("\u{0}", "not JSON"),
+            (String(repeating: #"{"records":["#, count: 5_000) + String(repeating: "]}", count: 5_000), "not JSON"),
+            (#"{"records":["# + Array(repeating: "{}", count: 60).joined(separator: ",") + "]}", "schema"),
+            (answer(ticker: #"{"quote":"GOLD","value":"XAUUSD","why":"x"}"#).content, "schema"),
+            (answer(ticker: #"{"quote":"GOLD","quote":"GOLD","value":"XAUUSD"}"#).content, "schema"),
+            (answer(ticker: #"{"quote":["GOLD"],"value":"XAUUSD"}"#).content, "schema"),
+            (answer(ticker: #"{"quote":"GOLD\u001b[2J\u0000","value":"XAUUSD"}"#).content, "ungrounded"),
+        ] as [(String, String)]
+    )
+    func hostile(content: String, code: String) throws {
+        let reason = try #require(
+            try Self.declined(Self.question().judge(ModelAnswer(finishReason: "stop", content: content)))
+        )
+        #expect(reason.hasPrefix(code), "\(reason)")
+        #expect(!reason.unicodeScalars.contains { $0.properties.generalCategory == .control })
+        #expect(reason.count < 300)
+    }
+
+    @Test("an answer that calls tools has not come to its end")
+    func tools() throws {
+        let verdict = try Self.question().judge(ModelAnswer(finishReason: "tool_calls", content: Self.answer().content))
+        #expect(verdict == .fault("the answer ended by 'tool_calls', not 'stop'"))
+    }
+
+    /// An answer of several records, each of a ticker, its value, a side and a price.
+    private func several(_ records: [(String, String, String, String)]) -> ModelAnswer {
+        let contents = records.map { ticker, value, side, price in
+            let answer = Self.answer(
+                ticker: #"{"quote":"\#(ticker)","value":"\#(value)"}"#,
+                side: #"{"quote":"\#(side)","value":"\#(side == "BUY" ? "long" : "short")"}"#,
+                entry: Self.number(price)
+            )
+            return answer.content.dropFirst(#"{"records":["#.count).dropLast(2)
+        }
+        return ModelAnswer(finishReason: "stop", content: #"{"records":[\#(contents.joined(separator: ","))]}"#)
+    }
+
+    @Test("of several records each has the numbers that stand with its own words")
+    func severalRecords() throws {
+        let two = try Self.question("BUY GOLD 4626\nSELL BTC 68000")
+        let right = [("GOLD", "XAUUSD", "BUY", "4626"), ("BTC", "BTC", "SELL", "68000")]
+        guard case .records(let records) = two.judge(several(right)) else {
+            Issue.record("\(two.judge(several(right)))")
+            return
+        }
+        #expect(records.count == 2)
+        let wrong: [([(String, String, String, String)], String)] = [
+            ([("GOLD", "XAUUSD", "BUY", "68000"), ("BTC", "BTC", "SELL", "4626")], "stands with another record"),
+            ([("GOLD", "XAUUSD", "SELL", "4626"), ("BTC", "BTC", "BUY", "68000")], "stands with another record"),
+            ([("GOLD", "XAUUSD", "BUY", "4626"), ("GOLD", "XAUUSD", "BUY", "4626")], "says the same as one before"),
+            ([("GOLD", "XAUUSD", "BUY", "4626"), ("BTC", "BTC", "SELL", "4626")], "stands with another record"),
+        ]
+        for (records, reason) in wrong {
+            let declined = Self.declined(two.judge(several(records)))
+            #expect(declined?.contains(reason) == true, "\(declined ?? "a record")")
+        }
+        let sameTicker = try Self.question("GOLD: BUY 4626 or SELL 4700")
+        guard
+            case .records = sameTicker.judge(
+                several([("GOLD", "XAUUSD", "BUY", "4626"), ("GOLD", "XAUUSD", "SELL", "4700")])
+            )
+        else {
+            Issue.record("each side has its price")
+            return
+        }
+    }
+
+    @Test("entries that share a stop are several records; their targets are not mixed up")
+    func sharedStop() throws {
+        let question = try Self.question("GOLD BUY 4626 TP 4640\nBUY 2 4616 TP 4630\nSL 4600")
+        func verdict(_ targets: [String]) -> String? {
+            let records = zip(["4626", "4616"], targets).map { entry, target in
+                Self.answer(
+                    entry: Self.number(entry),
+                    stops: [(Self.takeProfit, Self.number(target)), (Self.stopLoss, Self.number("4600"))]
+                ).content.dropFirst(#"{"records":["#.count).dropLast(2)
+            }
+            let answer = ModelAnswer(
+                finishReason: "stop",
+                content: #"{"records":[\#(records.joined(separator: ","))]}"#
+            )
+            return Self.declined(question.judge(answer))
+        }
+        #expect(verdict(["4640", "4630"]) == nil)
+        #expect(verdict(["4630", "4640"]) == "ungrounded: the numbers of records[0] and records[1] stand mixed")
+    }
+
+    @Test("a record that is said twice is not stored twice")
+    func repeated() throws {
+        let note = RecordType(name: "note", fields: [FieldType(name: "what", kind: .text, required: true)])
+        let rules = RuleCompiler.compile(
+            [SourceFile(name: "r1.yaml", text: "parser: last\nrecord: note\nengine: openai\n")],
+            records: [note],
+            channels: [],
+            runningExamples: false
+        ).rules
+        let question = try #require(rules?.lastResort.question(about: message("GOLD GOLD")))
+        let one = #"{"what":{"quote":"GOLD","value":"GOLD"}}"#
+        let twice = question.judge(ModelAnswer(finishReason: "stop", content: #"{"records":[\#(one),\#(one)]}"#))
+        #expect(Self.declined(twice) == "ungrounded: records[1] says the same as one before it")
+    }
+
+    @Test("explain says which file would ask, and asks nobody")
+    func explains() throws {
+        let second = Self.file.replacing("last-resort", with: "second")
+        let shadow = Self.file.replacing("last-resort", with: "shadow") + "\nstatus: shadow"
+        let resort = try #require(compile(Self.file, second, shadow).rules?.lastResort)
+        func told(_ text: String, channel: UInt64 = 11) -> [String] {
+            resort.explain(message(text, channel: channel)).map { one in
+                switch one.admission {
+                case .admitted: "\(one.rule.id) asks"
+                case .takenBy(let id): "\(one.rule.id) after \(id)"
+                case .otherChannel: "channel"
+                case .gateClosed: "gate"
+                case .noText: "no text"
+                case .tooLong: "long"
+                }
+            }
+        }
+        #expect(told("buy") == ["last-resort asks", "second after last-resort", "shadow after last-resort"])
+        #expect(told("hello") == ["gate", "gate", "gate"])
+        #expect(told("buy", channel: 12) == ["channel", "channel", "channel"])
+        #expect(told(" ").first == "no text")
+        #expect(told("buy" + String(repeating: " x", count: 40_000)).first == "long")
     }
 
     @Test("what was struck through is not there; what is bold is")

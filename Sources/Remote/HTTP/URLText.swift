@@ -1,7 +1,7 @@
 /// What can be said of a URL from its text alone.
-enum URLText {
+package enum URLText {
     /// As it may be shown: without user info, query and fragment, any of which may hold a secret.
-    static func shown(_ url: String) -> String {
+    package static func shown(_ url: String) -> String {
         let (scheme, authority, path) = parts(of: url)
         return "\(scheme)\(withoutUserInfo(authority))\(path)"
     }

@@ -5,11 +5,11 @@ package struct OpenAIFault: Error, Equatable, CustomStringConvertible {
     package enum Kind: Sendable, Equatable {
         /// 429: nothing may be sent before this has passed; `nil` where the server names no time.
         case limited(Duration?)
-        /// 429 `insufficient_quota`: the account has no money left. Waiting a moment does not help.
+        /// 429 `insufficient_quota`, and 402: the account has no money left. Waiting a moment does not help.
         case quotaSpent
-        /// 401 and 403: the key is wrong, or may not use the model.
+        /// 401, 403 and a proxy's 407: the key is wrong, or may not use the model.
         case unauthorised
-        /// 404, mostly a model or address that does not exist.
+        /// 404 and 405, mostly a model or address that does not exist; a redirect, which is not followed.
         case notFound
         /// 400 and its like: this one request will never be taken. Others may be.
         case refused
@@ -40,6 +40,10 @@ extension OpenAIFault {
     /// Any status but 2xx.
     init(_ response: HTTPResponse, without key: String, now: Timestamp) {
         let error = (try? JSONDocument(response.body))?.root["error"]
+        guard !(300..<400).contains(response.status) else {
+            self.init(.notFound, Self.redirect(response, without: key))
+            return
+        }
         let code = error?["code"]?.string ?? error?["type"]?.string ?? ""
         let said = error?["message"]?.string ?? error?.string ?? Self.kind(of: response)
         let shown = PrintableText.of(said, without: key, limit: 200)
@@ -48,8 +52,9 @@ extension OpenAIFault {
         switch response.status {
         case 429 where isQuota: self.init(.quotaSpent, text)
         case 429: self.init(.limited(Self.wait(response.headers, now: now)), text)
-        case 401, 403: self.init(.unauthorised, text)
-        case 404: self.init(.notFound, text)
+        case 402: self.init(.quotaSpent, text)
+        case 401, 403, 407: self.init(.unauthorised, text)
+        case 404, 405: self.init(.notFound, text)
         case 503 where Self.wait(response.headers, now: now) != nil:
             self.init(.limited(Self.wait(response.headers, now: now)), text)
         case 408, 409, 425, 500...: self.init(.passing, text, mayHaveCost: response.status >= 500)
@@ -65,6 +70,15 @@ extension OpenAIFault {
             "HTTP \(response.status) with a body that is no chat completion (\(Self.kind(of: response)))",
             mayHaveCost: true
         )
+    }
+
+    /// The key and the message must not follow to wherever an answer points.
+    private static func redirect(_ response: HTTPResponse, without key: String) -> String {
+        let target = response.headers["Location"].map {
+            " to " + PrintableText.of(URLText.shown($0), without: key, limit: 100)
+        }
+        return "HTTP \(response.status): redirects are not followed; "
+            + "check openai.base_url, and any proxy that wants a login: it leads\(target ?? " nowhere")"
     }
 
     private static func kind(of response: HTTPResponse) -> String {

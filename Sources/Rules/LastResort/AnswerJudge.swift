@@ -17,7 +17,7 @@ struct AnswerJudge {
         switch answer.finishReason {
         case "stop": break
         case "content_filter": return .declined(DeclineReason(.refused, "the server's content filter"))
-        case let other: return .fault("the answer ended by '\(other.prefix(40))', not 'stop'")
+        case let other: return .fault("the answer ended by '\(Self.shown(other))', not 'stop'")
         }
         if let refusal = answer.refusal, !refusal.isEmpty {
             return .declined(DeclineReason(.refused, Self.shown(refusal)))
@@ -30,9 +30,13 @@ struct AnswerJudge {
             return .declined(DeclineReason(.notJSON, "it is \(error)"))
         }
         do throws(DeclineReason) {
-            let drafts = try drafts(document.root)
-            guard !drafts.isEmpty else { return .declined(DeclineReason(.noRecord)) }
-            return .records(drafts.map { $0.record(rule.record) })
+            let records = try drafts(document.root).map { $0.record(rule.record) }
+            guard !records.isEmpty else { return .declined(DeclineReason(.noRecord)) }
+            // A model that repeats itself must not become rows.
+            if let again = records.indices.first(where: { records[..<$0].contains(records[$0]) }) {
+                return .declined(DeclineReason(.ungrounded, "records[\(again)] says the same as one before it"))
+            }
+            return .records(records)
         } catch {
             return .declined(error)
         }
@@ -45,8 +49,9 @@ struct AnswerJudge {
             throw DeclineReason(.schema, "it has more than \(Self.mostRecords) records")
         }
         var drafts: [RecordDraft] = []
+        var grounding = Grounding(text: text, normalization: rule.normalization, answers, shape)
         for answer in answers {
-            var draft = try Grounding(text: text, normalization: rule.normalization).ground(answer, shape)
+            var draft = try grounding.ground(answer)
             setConstants(&draft)
             draft.fillDefaults(rule.record)
             if let broken = rule.checks.first(where: { !$0.holds(for: draft) }) {
@@ -54,6 +59,7 @@ struct AnswerJudge {
             }
             drafts.append(draft)
         }
+        try grounding.checkApart()
         return drafts
     }
 
@@ -97,8 +103,18 @@ struct AnswerJudge {
         return true
     }
 
+    /// A text of the server's, short enough for a reason and without what would steer a terminal.
     static func shown(_ text: String) -> String {
-        let line = text.map { $0.isNewline ? " " : $0 }
-        return line.count > 80 ? String(line.prefix(79)) + "…" : String(line)
+        let line = String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.prefix(400).map { scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control, .format, .lineSeparator, .paragraphSeparator: " "
+                    default: scalar
+                    }
+                }
+            )
+        )
+        return line.count > 80 ? line.prefix(79) + "…" : line
     }
 }

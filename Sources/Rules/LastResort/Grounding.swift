@@ -3,31 +3,44 @@ internal import Model
 /// Believes of an answer what the message itself says: every quote must stand in the text, alone, and read as its value
 /// by the same readers as a rule's captures. What is stored is what the text says, never what the answer says.
 ///
-/// That a value is written does not yet mean that it is written about the field. Three things narrow that down:
+/// That a value is written does not yet mean that it is written about the field. Five things narrow that down:
+/// - A number stands for itself: it is no part of a time of day, a date, a ratio, an address or a mention.
 /// - A number's place grounds one value of a record, so that one price cannot be the entry and a target at once.
 /// - A list element's label (its enum) must be the label that governs its numbers: the nearest known label before the
 ///   number, or the nearest behind it where none stands before.
+/// - Of several records each owns the numbers under its own words (see ``RecordOwners``), and what is not common to them
+///   stands apart.
 /// - The checks, afterwards.
 struct Grounding {
     /// Normalised.
     private let text: [UInt8]
+    private let shape: AnswerShape
     private let normalizer: Normalizer
     private let labels: LabelFinder
+    private var owners = RecordOwners()
+    /// The places of the record's numbers so far.
+    private var taken: [Range<Int>] = []
+    /// Those of each record before it.
+    private var earlier: [[Range<Int>]] = []
 
-    init(text: [UInt8], normalization: Normalization) {
+    /// - Parameter answers: all records of the answer.
+    init(text: [UInt8], normalization: Normalization, _ answers: [AnswerRecord], _ shape: AnswerShape) {
         self.text = text
+        self.shape = shape
         normalizer = Normalizer(normalization)
         labels = LabelFinder(text: text)
+        owners = RecordOwners(answers, shape) { field, quoted in
+            places(of: quoted.quote).filter { WordEdges.standsAlone($0, in: text, field.type.kind) }
+        }
     }
 
     /// - Throws: ``DeclineReason`` with code `ungrounded` for the first value the text does not bear out.
-    func ground(_ answer: AnswerRecord, _ shape: AnswerShape) throws(DeclineReason) -> RecordDraft {
+    mutating func ground(_ answer: AnswerRecord) throws(DeclineReason) -> RecordDraft {
         var draft = RecordDraft(shape.record)
-        var taken: [Range<Int>] = []
         // Numbers under a label first: they can stand in fewer places.
         for list in shape.askedLists {
             for element in answer.lists[list.index] ?? [] {
-                let grounded = try ground(element, list, &taken)
+                let grounded = try ground(element, list, of: answer)
                 guard grounded.isRead.contains(true) else {
                     throw DeclineReason(.ungrounded, "an element of '\(list.type.name)' holds no value")
                 }
@@ -36,25 +49,49 @@ struct Grounding {
         }
         for field in shape.askedFields {
             guard let quoted = answer.fields[field.index] else { continue }
-            draft.fields[field.index] = try ground(quoted, field, &taken) { _ in true }
+            draft.fields[field.index] = try ground(quoted, field, of: answer) { _ in true }
             draft.isRead[field.index] = true
         }
         let isEmpty = !draft.isRead.contains(true) && draft.lists.allSatisfy(\.isEmpty)
         if isEmpty { throw DeclineReason(.ungrounded, "a record holds no value") }
+        earlier.append(taken)
+        taken = []
         return draft
     }
 
-    private func ground(
+    /// Whether the numbers of each record stand together, those aside that several share, such as one stop for two
+    /// entries: else the first entry might have the second's target.
+    ///
+    /// - Throws: ``DeclineReason`` with code `ungrounded`.
+    func checkApart() throws(DeclineReason) {
+        let own = earlier.indices.map { record in
+            earlier[record].filter { place in
+                !earlier.indices.contains { $0 != record && earlier[$0].contains(place) }
+            }
+        }
+        for later in own.indices {
+            for first in own.indices.prefix(later) {
+                let (one, other) = (own[first].map(\.lowerBound), own[later].map(\.lowerBound))
+                guard let start = one.min(), let end = one.max(), let otherStart = other.min(),
+                    let otherEnd = other.max(),
+                    start < otherEnd, otherStart < end
+                else { continue }
+                throw DeclineReason(.ungrounded, "the numbers of records[\(first)] and records[\(later)] stand mixed")
+            }
+        }
+    }
+
+    private mutating func ground(
         _ element: [Int: QuotedValue],
         _ list: AnswerShape.AskedList,
-        _ taken: inout [Range<Int>]
+        of answer: AnswerRecord
     ) throws(DeclineReason) -> RecordDraft.Element {
         let none = [FieldValue?](repeating: nil, count: list.type.fields.count)
         var grounded = RecordDraft.Element(fields: none, isRead: none.map { _ in false })
         var governing: [(reader: ValueReader, value: FieldValue)] = []
         for field in list.fields {
             guard let quoted = element[field.index] else { continue }
-            let value = try ground(quoted, field, &taken) { place in
+            let value = try ground(quoted, field, of: answer) { [labels] place in
                 governing.allSatisfy { labels.governing(place, $0.reader) == $0.value }
             }
             grounded.fields[field.index] = value
@@ -67,10 +104,10 @@ struct Grounding {
     /// The value as the text has it.
     ///
     /// - Parameter suits: whether a number may be taken from this place.
-    private func ground(
+    private mutating func ground(
         _ quoted: QuotedValue,
         _ field: AnswerShape.Asked,
-        _ taken: inout [Range<Int>],
+        of answer: AnswerRecord,
         suits: (Range<Int>) -> Bool
     ) throws(DeclineReason) -> FieldValue {
         let shown = "'\(AnswerJudge.shown(quoted.quote))', the quote of '\(quoted.name)',"
@@ -78,6 +115,7 @@ struct Grounding {
         guard !places.isEmpty else { throw DeclineReason(.ungrounded, "\(shown) does not occur in the message") }
         let kind = field.type.kind
         let alone = places.filter { WordEdges.standsAlone($0, in: text, kind) }
+            .filter { !kind.isNumber || !NumberCompany.isPartOfOther($0, in: text) }
         guard !alone.isEmpty else { throw DeclineReason(.ungrounded, "\(shown) is only a part of what is written") }
         let values = alone.map { read($0, field.reader) }
         let matching = zip(alone, values).filter { $0.1 == quoted.value }.map(\.0)
@@ -88,7 +126,9 @@ struct Grounding {
         guard kind.isNumber else { return quoted.value }
         let suitable = matching.filter(suits)
         guard !suitable.isEmpty else { throw DeclineReason(.ungrounded, "\(shown) stands under another label") }
-        guard let place = suitable.first(where: { place in !taken.contains { $0.overlaps(place) } }) else {
+        let own = suitable.filter { owners.allow($0, to: answer) }
+        guard !own.isEmpty else { throw DeclineReason(.ungrounded, "\(shown) stands with another record") }
+        guard let place = own.first(where: { place in !taken.contains { $0.overlaps(place) } }) else {
             throw DeclineReason(.ungrounded, "\(shown) is already another value")
         }
         taken.append(place)
@@ -183,7 +223,7 @@ extension Unicode.Scalar {
 }
 
 extension FieldType.Kind {
-    fileprivate var isNumber: Bool { self == .decimal || self == .integer }
+    var isNumber: Bool { self == .decimal || self == .integer }
 }
 
 extension [UInt8] {
@@ -192,7 +232,7 @@ extension [UInt8] {
     }
 
     /// Every place of a piece, also where they overlap; none for an empty piece.
-    fileprivate func places(of piece: [UInt8]) -> [Range<Int>] {
+    func places(of piece: [UInt8]) -> [Range<Int>] {
         guard let first = piece.first, piece.count <= count else { return [] }
         var places: [Range<Int>] = []
         var start = 0

@@ -20,16 +20,54 @@ package final class LastResort {
     /// The question about a message: that of the first file whose channels and gate admit it. `nil` when none does, or
     /// the message has no text, or one longer than rules read.
     package func question(about message: Message) -> Question? {
-        for (rule, normalizer) in zip(rules, normalizers) where rule.channels.admits(message.channelID) {
-            let written = rule.input.text(of: message)
-            guard written.utf8.count <= RuleSet.longestText else { continue }
-            let text = normalizer.normalize(written)
-            guard text.bytes.contains(where: { !$0.isASCIISpace }) else { continue }
-            guard rule.gate?.admits(text.searchable) ?? true else { continue }
-            return Question(rule: rule, text: text.bytes)
+        for place in rules.indices {
+            if case .admitted(let question) = admission(of: message, to: place) { return question }
         }
         return nil
     }
+
+    /// What each file would make of a message that no rule and no plugin reads, in their order. Nobody is asked.
+    package func explain(_ message: Message) -> [LastResortExplanation] {
+        var first: String?
+        return rules.indices.map { place in
+            var admission = admission(of: message, to: place)
+            if case .admitted = admission {
+                if let first { admission = .takenBy(first) }
+                first = first ?? rules[place].id
+            }
+            return LastResortExplanation(rule: rules[place].summary, admission: admission)
+        }
+    }
+
+    private func admission(of message: Message, to place: Int) -> LastResortExplanation.Admission {
+        let rule = rules[place]
+        guard rule.channels.admits(message.channelID) else { return .otherChannel }
+        let written = rule.input.text(of: message)
+        guard written.utf8.count <= RuleSet.longestText else { return .tooLong }
+        let text = normalizers[place].normalize(written)
+        guard text.bytes.contains(where: { !$0.isASCIISpace }) else { return .noText }
+        guard rule.gate?.admits(text.searchable) ?? true else { return .gateClosed }
+        return .admitted(Question(rule: rule, text: text.bytes))
+    }
+}
+
+/// Whether a file of the last resort would ask about a message.
+package struct LastResortExplanation: Sendable {
+    package enum Admission: Sendable {
+        case admitted(Question)
+        /// It would, but the file of this id comes first, and one request serves a message.
+        case takenBy(String)
+        /// `channels:` does not name the message's channel.
+        case otherChannel
+        /// None of the gate's literals occurs.
+        case gateClosed
+        case noText
+        /// The text is longer than ``RuleSet/longestText``.
+        case tooLong
+    }
+
+    package var rule: ParserSummary
+    package var admission: Admission
 }
 
 /// What is asked about one message.

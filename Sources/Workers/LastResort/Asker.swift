@@ -27,8 +27,8 @@ actor Asker {
     enum Parking: Sendable, Equatable {
         /// The breaker is open, or the server asked for a long pause.
         case server(until: ContinuousClock.Instant)
-        /// The day's tokens are spent.
-        case day(until: ContinuousClock.Instant)
+        /// The tokens of this UTC day are spent.
+        case day(String)
         /// Those of one channel are; others may still ask.
         case channel
     }
@@ -43,11 +43,12 @@ actor Asker {
     private var probing: Task<Swift.Result<Void, Stop>, any Error>?
     private var flights: [String: Task<Result, any Error>] = [:]
     private(set) var counts: [String: Int64] = [:]
+    /// Calls whose tokens are set aside and not settled.
+    private var unsettled = 0
+    /// Whose tokens are spent, as far as was noticed.
+    private var spent = SpentBudgets()
 
     private static let start = ContinuousClock.now
-    /// An answer with fewer tokens than this could not hold a record.
-    private static let leastAnswerTokens = 256
-    private static let mostAnswerTokens = 4096
     /// What a call that is under way is still given once the process drains.
     private static let grace: Duration = .seconds(2)
 
@@ -64,18 +65,25 @@ actor Asker {
     /// - Throws: ``StoreError`` other than an outage, which is waited out.
     func ask(_ question: Question, about message: Message) async throws -> Result {
         let key = question.key(model: settings.model)
-        if let flight = flights[key] {
+        // Where channels have budgets of their own, none may be held up by another's.
+        let name = settings.channelTokens == nil ? key : "\(key) in \(message.channelID)"
+        if let flight = flights[name] {
             count("shared")
             return try await flight.value
         }
         let flight = Task { try await self.answer(question, key, message) }
-        flights[key] = flight
-        defer { flights[key] = nil }
+        flights[name] = flight
+        defer { flights[name] = nil }
         return try await flight.value
     }
 
     func count(_ name: String, _ amount: Int64 = 1) {
         counts[name, default: 0] += amount
+    }
+
+    /// The counts, and which budgets are spent today.
+    var report: [String: Int64] {
+        counts.merging(spent.report(on: UTCDay.now)) { count, _ in count }
     }
 
     // MARK: One question
@@ -91,7 +99,7 @@ actor Asker {
         else { return .drained }
         if let kept {
             count("from_cache")
-            return .answered(ModelAnswer(finishReason: "stop", refusal: kept.refusal, content: kept.content))
+            return .answered(ModelAnswer(kept))
         }
         return try await slots.withSlot { try await self.converse(question, key, message) }
     }
@@ -102,51 +110,60 @@ actor Asker {
         case .success: break
         case .failure(let stop): return stop.result
         }
-        let support = support ?? .ignored
-        var turns = [
-            ChatRequest.Turn(.system, question.system(spellingOutSchema: support != .honoured)),
-            ChatRequest.Turn(.user, question.user),
-        ]
-        var left = settings.messageTokens
-        var earlier: ModelAnswer?
+        var conversation = Conversation(question, settings, support: support ?? .ignored)
+        switch try await firstAnswer(to: key) {
+        case .drained: return .drained
+        case .none: break
+        case .kept(let answer):
+            guard let reason = question.judge(answer).reasonToAskAgain else { return .answered(answer) }
+            conversation.goOn(after: answer, because: reason, cost: nil)
+        }
         while true {
-            var request = ChatRequest(
-                model: settings.model,
-                turns: turns,
-                schema: support == .refused ? nil : question.rule.schema,
-                maximumTokens: 0
-            )
-            let room = left - request.estimatedPromptTokens
-            guard room >= Self.leastAnswerTokens else {
-                return earlier.map { .answered($0) }
-                    ?? .declined(DeclineReason(.tooLong, "it does not fit into \(settings.messageTokens) tokens"))
+            guard let request = conversation.request else {
+                return conversation.earlier.map { .answered($0) }
+                    ?? .declined(DeclineReason(.tooLong, "it does not fit into \(conversation.mostTokens) tokens"))
             }
-            request.maximumTokens = min(room, Self.mostAnswerTokens)
-            let isLast = earlier != nil
+            let isLast = conversation.isLast
             let outcome = try await call(request, parser: question.rule.id, channel: message.channelID) { answer in
                 let model = ModelAnswer(answer)
-                return isLast || !question.judge(model).maySaveByAsking
-                    ? KeptAnswer(key, model, question, message, self.settings.model) : nil
+                let isFinal = isLast || question.judge(model).reasonToAskAgain == nil
+                let place = isFinal ? key : Self.firstAnswerKey(key)
+                return KeptAnswer(place, model, question, message, self.settings.model)
             }
             switch outcome {
             case .failure(let stop):
                 // The first answer's verdict stands where the second cannot be had for want of tokens.
-                if case .declined = stop, let earlier { return .answered(earlier) }
+                if case .declined = stop, let earlier = conversation.earlier { return .answered(earlier) }
                 return stop.result
             case .success(let (answer, cost)):
                 let model = ModelAnswer(answer)
-                let verdict = question.judge(model)
-                guard case .declined(let reason) = verdict, reason.code.maySaveByAsking, !isLast else {
-                    return .answered(model)
-                }
+                guard !isLast, let reason = question.judge(model).reasonToAskAgain else { return .answered(model) }
                 count("asked_again")
-                left -= cost
-                earlier = model
-                turns.append(ChatRequest.Turn(.assistant, model.content))
-                turns.append(ChatRequest.Turn(.user, question.correction(reason)))
+                conversation.goOn(after: model, because: reason, cost: cost)
             }
         }
     }
+
+    private enum FirstAnswer {
+        case none
+        case kept(ModelAnswer)
+        case drained
+    }
+
+    /// An answer that did not hold is kept too, under a key of its own, so that a worker killed over the second
+    /// question does not ask the first again.
+    private func firstAnswer(to key: String) async throws -> FirstAnswer {
+        let found = try await context.untilAvailable(.database) { [store] in
+            try await store.keptAnswer(to: Self.firstAnswerKey(key))
+        }
+        switch found {
+        case nil: return .drained
+        case .some(nil): return .none
+        case .some(let kept?): return .kept(ModelAnswer(kept))
+        }
+    }
+
+    private static func firstAnswerKey(_ key: String) -> String { key + "-1" }
 
     // MARK: One call
 
@@ -227,14 +244,21 @@ actor Asker {
             case .parked(let until): return .failure(.parked(.server(until: Self.start + until)))
             case .now:
                 let tokens = TokenReservation(
-                    day: Self.today,
+                    day: UTCDay.now,
                     channel: channel,
                     parser: parser,
-                    tokens: request.estimatedPromptTokens + request.maximumTokens
+                    tokens: request.tokensSetAside
                 )
-                let result = try await reserve(tokens)
-                if case .failure = result { gate.abandoned() }
-                return result
+                switch try await reserve(tokens) {
+                case .success(let tokens): return .success(tokens)
+                case .failure where unsettled > 0:
+                    // Answers are mostly shorter than they might be: what is given back may be enough.
+                    gate.abandoned()
+                    guard await context.drain.sleep(for: Self.glance) else { return .failure(.drained) }
+                case .failure(let stop):
+                    gate.abandoned()
+                    return .failure(stop)
+                }
             }
         }
     }
@@ -244,10 +268,14 @@ actor Asker {
         let answer = try await context.untilAvailable(.database) { [store] in
             try await store.reserve(tokens, within: budget)
         }
+        // While calls are under way, what they give back may be enough.
+        if unsettled == 0 || answer == .granted { spent.note(answer, to: tokens) }
         switch answer {
         case nil: return .failure(.drained)
-        case .granted: return .success(tokens)
-        case .daySpent where settings.onBudget == .park: return .failure(.parked(.day(until: Self.tomorrow)))
+        case .granted:
+            unsettled += 1
+            return .success(tokens)
+        case .daySpent where settings.onBudget == .park: return .failure(.parked(.day(tokens.day)))
         case .channelSpent where settings.onBudget == .park: return .failure(.parked(.channel))
         case .daySpent: return .failure(.declined(DeclineReason(.budget, "the day's tokens are spent")))
         case .channelSpent:
@@ -257,6 +285,7 @@ actor Asker {
 
     /// What could not be settled stays set aside: the budget errs on the side of too little.
     private func settle(_ tokens: TokenReservation, _ cost: TokenCost, keeping answer: KeptAnswer? = nil) async {
+        defer { unsettled -= 1 }
         do {
             try await store.settle(tokens, as: cost, keeping: answer)
         } catch {
@@ -329,47 +358,6 @@ actor Asker {
     // MARK: Time
 
     private static var now: Duration { ContinuousClock.now - start }
-
-    /// The UTC day, as `2026-03-01`.
-    private static var today: String { String(Timestamp.now.iso8601.prefix(10)) }
-
-    /// When the next UTC day begins.
-    private static var tomorrow: ContinuousClock.Instant {
-        let day: Int64 = 86_400_000_000
-        return .now + .microseconds(day - Timestamp.now.microseconds % day)
-    }
-}
-
-extension ModelAnswer {
-    init(_ answer: ChatAnswer) {
-        self.init(finishReason: answer.finishReason, refusal: answer.refusal, content: answer.content)
-    }
-}
-
-extension LastResortVerdict {
-    /// Whether asking once more may change it. A fault is asked again later, so its answer is not kept either.
-    fileprivate var maySaveByAsking: Bool {
-        switch self {
-        case .records: false
-        case .declined(let reason): reason.code.maySaveByAsking
-        case .fault: true
-        }
-    }
-}
-
-extension KeptAnswer {
-    /// `nil` for an answer that is not whole.
-    fileprivate init?(_ key: String, _ answer: ModelAnswer, _ question: Question, _ message: Message, _ model: String) {
-        guard answer.finishReason == "stop" else { return nil }
-        if case .fault = question.judge(answer) { return nil }
-        self.init(
-            key: key,
-            messageID: message.id,
-            parser: question.rule.id,
-            model: model,
-            refusal: answer.refusal,
-            content: answer.content,
-            answeredAt: .now
-        )
-    }
+    /// How often to look whether a call under way has given tokens back.
+    private static let glance: Duration = .milliseconds(250)
 }

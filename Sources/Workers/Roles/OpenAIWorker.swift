@@ -99,32 +99,26 @@ package struct OpenAIWorker: Sendable {
     ///
     /// - Returns: false when the process drains before that.
     private func wait(for parking: Asker.Parking) async -> Bool {
-        let (until, reason): (ContinuousClock.Instant, String)
-        switch parking {
-        case .server(let instant): (until, reason) = (instant, "the server cannot be asked")
-        case .day(let instant): (until, reason) = (instant, "the day's tokens are spent")
-        case .channel: return true
-        }
+        guard let rest = parking.rest else { return true }
         consumer.pause()
         defer { consumer.resume() }
-        let seconds = (until - .now).components.seconds
         context.logger.warning(
-            "what waits for the last resort stays in its queue: \(reason)",
-            metadata: ["seconds": "\(max(0, seconds))"]
+            "what waits for the last resort stays in its queue: \(parking.reason)",
+            metadata: ["seconds": "\(rest.wholeSeconds)"]
         )
-        while until > .now {
+        // Asked anew each second: the clock of the day may be set while this waits.
+        while let rest = parking.rest {
             context.control.beat()
-            await report(parkedFor: until - .now, isBudget: parking.isBudget)
-            guard await context.drain.sleep(for: min(until - .now, .seconds(1))) else { return false }
+            await report(parkedFor: rest)
+            guard await context.drain.sleep(for: min(rest, .seconds(1))) else { return false }
         }
         context.logger.info("the last resort is asked again")
         return true
     }
 
-    private func report(parkedFor rest: Duration? = nil, isBudget: Bool = false) async {
-        var counts = await asker.counts
-        counts["parked_seconds"] = rest.map { max(1, $0.components.seconds) } ?? 0
-        counts["budget_spent"] = isBudget ? 1 : 0
+    private func report(parkedFor rest: Duration? = nil) async {
+        var counts = await asker.report
+        counts["parked_seconds"] = rest?.wholeSeconds ?? 0
         context.control.say(.stats(counts))
     }
 
@@ -183,6 +177,7 @@ package struct OpenAIWorker: Sendable {
                 switch result {
                 case .settled(let parsed): settled.append(parsed)
                 case .failed(let fault):
+                    await asker.count("retried")
                     let body = RecordBatch.encode([item.parsed])
                     let id = item.parsed.message.id.description
                     outgoing.append(failed(delivery, fault, messageID: id, body: body))
@@ -291,7 +286,25 @@ package struct OpenAIWorker: Sendable {
 }
 
 extension Asker.Parking {
-    fileprivate var isBudget: Bool {
-        if case .day = self { true } else { false }
+    /// How long it still lasts; `nil` when it is over.
+    var rest: Duration? {
+        switch self {
+        case .server(let until): until > .now ? until - .now : nil
+        case .day(let day): day == UTCDay.now ? UTCDay.rest : nil
+        case .channel: nil
+        }
     }
+
+    fileprivate var reason: String {
+        switch self {
+        case .server: "the server cannot be asked"
+        case .day: "the day's tokens are spent"
+        case .channel: "the channel's tokens are spent"
+        }
+    }
+}
+
+extension Duration {
+    /// At least one: a moment is not over yet.
+    fileprivate var wholeSeconds: Int64 { max(1, components.seconds) }
 }

@@ -14,7 +14,8 @@ struct ExplainCommand: ParsableCommand {
               chaffinch explain '$BTC long, entry 68000, SL 67000'
               chaffinch explain --channel vip-signals - < message.txt
 
-            Needs no token, broker or database.
+            Files of the last resort come last, with what asking would cost; nobody is asked. Needs no token, broker or
+            database.
             """
     )
 
@@ -42,9 +43,15 @@ struct ExplainCommand: ParsableCommand {
         }
         let content =
             text == "-" ? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) : text
-        Terminal.output(
-            rules.explain(try Self.message(content, in: channelID)).rendered(colour: Terminal.outputHasColour)
-        )
+        let message = try Self.message(content, in: channelID)
+        let explanation = rules.explain(message)
+        let lastResort = rules.lastResort.explain(message)
+        if !explanation.parsers.isEmpty || lastResort.isEmpty {
+            Terminal.output(explanation.rendered(colour: Terminal.outputHasColour))
+        }
+        guard !lastResort.isEmpty else { return }
+        let cost = LastResortCost(pipeline: pipeline, hasKey: options.hasOpenAIKey(check), winner: explanation.winner)
+        for one in lastResort { Terminal.output(cost.told(of: one)) }
     }
 
     /// A message as Discord would send it, around a text.

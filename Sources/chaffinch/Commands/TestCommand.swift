@@ -55,6 +55,12 @@ struct TestCommand: ParsableCommand {
                     + " \(parser.file) \(parser.id) has no gate: it is tried on every message of its channels; give it 'gate'"
             )
         }
+        for parser in compilation.rules?.parsers ?? [] where parser.engine == .openai {
+            Terminal.output(
+                Terminal.styled("note", .yellow)
+                    + " \(parser.file) \(parser.id) is a last resort: its gate was checked on its examples; no model is asked"
+            )
+        }
         let failed = compilation.examples.count { !$0.passed }
         let parsers = Set(compilation.examples.map(\.parser)).count
         let broken = Set(shownDiagnostics.map(\.file)).count

@@ -120,6 +120,7 @@ struct StatusView {
             if let service = worker["waiting_for"]?.string {
                 lines.append(StyledLine("\(columns.name) waits for \(service)", .yellow))
             }
+            lines += LastResortNote.lines(columns.name, worker["stats"])
             let failed = worker["last_exit"]?.kind == .object
             guard failed, Self.isAmiss(worker) || worker["restarts_in_window"]?.integer ?? 0 > 0 else { continue }
             lines.append(failure(worker, columns))

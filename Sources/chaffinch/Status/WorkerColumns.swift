@@ -88,11 +88,14 @@ struct WorkerColumns {
         return exit["code"]?.integer.map { "exit \($0)" } ?? "-"
     }
 
+    /// What says how things stand, and counts nothing.
+    private static let states: Set = ["parked_seconds", "budget_spent", "channel_budgets_spent"]
+
     /// Those that change, the fastest first.
     private static func counts(_ rates: JSONView?) -> String {
         let changing =
             rates?.members.compactMap { member in member.value.double.map { (member.key, $0) } }
-            .filter { abs($0.1) >= 0.05 }.sorted { abs($0.1) > abs($1.1) } ?? []
+            .filter { abs($0.1) >= 0.05 && !states.contains($0.0) }.sorted { abs($0.1) > abs($1.1) } ?? []
         return changing.isEmpty ? "-" : changing.map { "\($0.0) \(rate($0.1))" }.joined(separator: "  ")
     }
 

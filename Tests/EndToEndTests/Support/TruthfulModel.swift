@@ -6,69 +6,8 @@ import Testing
 
 @testable import Rules
 
-/// Real signals that no shipped rule reads, answered by a model that always tells the truth: what grounding lets
-/// through must be the truth.
-@Suite(.enabled(if: Project.sharedData != nil, Comment(rawValue: Project.missingSharedData)))
-struct LastResortTruthTests {
-    @Test func whatHoldsIsTheTruth() throws {
-        let folder = try #require(Project.sharedData)
-        let texts = try lines(folder, "signals.jsonl").map { $0["text"]?.string ?? "" }
-        let truths = try lines(folder, "signals_truth.jsonl")
-        let parsers = Project.root.appending(path: "parsers/signals").path
-        let shipped = try FileManager.default.contentsOfDirectory(atPath: parsers)
-        let rules = RuleCompiler.compile(
-            try shipped.filter { $0.hasSuffix(".yaml") }.sorted().map { try source("parsers/signals/\($0)") },
-            records: [tradingSignal],
-            channels: [],
-            runningExamples: false
-        )
-        let file = try source("examples/last-resort/parsers/last-resort.yaml")
-        let resort = RuleCompiler.compile(
-            [
-                SourceFile(
-                    name: file.name,
-                    text: file.text.replacing("channels: [vip-signals]\n", with: "")
-                        .replacing("status: shadow", with: "status: live")
-                )
-            ],
-            records: [tradingSignal],
-            channels: [],
-            runningExamples: true
-        )
-        #expect(resort.messages == [])
-        let lastResort = try #require(resort.rules?.lastResort)
-        var tally: [String: Int] = [:]
-        for (text, truth) in zip(texts, truths) {
-            let asked = message(text)
-            guard try #require(rules.rules).parse(asked).outcome != .parsed else { continue }
-            guard let question = lastResort.question(about: asked) else {
-                tally["not admitted", default: 0] += 1
-                continue
-            }
-            let records = truth["records"]?.elements.map { $0 } ?? []
-            let verdict = question.judge(TruthfulModel(question: question).answer(records))
-            switch verdict {
-            case .records(let read):
-                let expected = records.map { TruthfulModel.outline($0) }
-                #expect(read.map { TruthfulModel.outline($0) } == expected, "\(text)")
-                tally["read", default: 0] += 1
-            case .declined(let reason): tally["declined: \(reason.code.rawValue)", default: 0] += 1
-            case .fault(let problem): Issue.record("\(problem)")
-            }
-        }
-        print("unread signals through the last resort:", tally.sorted { $0.key < $1.key })
-        #expect(tally["read", default: 0] > 0)
-    }
-
-    private func lines(_ folder: URL, _ name: String) throws -> [JSONView] {
-        try String(contentsOf: folder.appending(path: name), encoding: .utf8).split(separator: "\n").map {
-            try JSONDocument(String($0)).root
-        }
-    }
-}
-
 /// Answers with the truth, and quotes it where it finds it in the text.
-private struct TruthfulModel {
+struct TruthfulModel {
     let question: Question
     private let text: [UInt8]
     /// Words, numbers, and two or three words in a row.
@@ -213,9 +152,9 @@ private struct TruthfulModel {
     // MARK: Comparing
 
     /// A record of the truth, as `name=value` in the order of the record type. What it does not name has its default.
-    static func outline(_ truth: JSONView) -> [String] {
+    static func outline(_ truth: JSONView, of record: RecordType) -> [String] {
         func decimal(_ json: JSONView) -> String { ExactDecimal(json.numberLiteral ?? "0")!.description }
-        var lines = tradingSignal.fields.compactMap { field -> String? in
+        var lines = record.fields.compactMap { field -> String? in
             guard let value = truth.member(field.name), !value.isNull else {
                 return field.defaultValue.map { "\(field.name)=\($0.shown)" }
             }
@@ -236,5 +175,95 @@ private struct TruthfulModel {
             lines.append("\(type)=\(prices.sorted())")
         }
         return lines
+    }
+}
+
+/// A real signal that no shipped rule reads, what the truthful model answers about it, and what must come of that.
+struct UnreadSignal {
+    let text: String
+    let question: Question
+    let answer: ModelAnswer
+    let verdict: LastResortVerdict
+    /// The true records.
+    let truth: [[String]]
+
+    /// The example's rule file, live.
+    static func lastResortFile() throws -> String {
+        try text("examples/last-resort/parsers/last-resort.yaml").replacing("status: shadow", with: "status: live")
+    }
+
+    static func all(in folder: URL) throws -> [UnreadSignal] {
+        let pipeline = SourceFile(name: "pipeline.yaml", text: try text("examples/last-resort/pipeline.yaml"))
+        let reading = PipelineReader.read(pipeline, folder: "/", environment: [:], resolvingSecrets: false)
+        let records = try #require(reading.pipeline).records
+        let shipped = try FileManager.default.contentsOfDirectory(atPath: Project.root.appending(path: signals).path)
+        let rules = try rules(
+            shipped.sorted().filter { $0.hasSuffix(".yaml") }.map { ($0, try text("\(signals)/\($0)")) },
+            records
+        )
+        let file = try lastResortFile().replacing("channels: [vip-signals]\n", with: "")
+        let lastResort = try Self.rules([("last-resort.yaml", file)], records).lastResort
+        var unread: [UnreadSignal] = []
+        for (text, truth) in zip(try lines(folder, "signals.jsonl"), try lines(folder, "signals_truth.jsonl")) {
+            let text = text["text"]?.string ?? ""
+            let asked = try message(text)
+            guard rules.parse(asked).outcome != .parsed, let question = lastResort.question(about: asked) else {
+                continue
+            }
+            let records = truth["records"]?.elements.map { $0 } ?? []
+            let answer = TruthfulModel(question: question).answer(records)
+            unread.append(
+                UnreadSignal(
+                    text: text,
+                    question: question,
+                    answer: answer,
+                    verdict: question.judge(answer),
+                    truth: records.map { TruthfulModel.outline($0, of: question.rule.record) }
+                )
+            )
+        }
+        return unread
+    }
+
+    private static let signals = "parsers/signals"
+
+    private static func rules(_ files: [(String, String)], _ records: [RecordType]) throws -> RuleSet {
+        let compilation = RuleCompiler.compile(
+            files.map { SourceFile(name: $0.0, text: $0.1) },
+            records: records,
+            channels: [],
+            runningExamples: false
+        )
+        try #require(compilation.diagnostics.errors.isEmpty)
+        return try #require(compilation.rules)
+    }
+
+    private static func text(_ path: String) throws -> String {
+        try String(contentsOf: Project.root.appending(path: path), encoding: .utf8)
+    }
+
+    private static func message(_ content: String) throws -> Message {
+        var writer = JSONWriter()
+        writer.value(content)
+        let json = #"{"id":"1","channel_id":"1","type":0,"timestamp":"2026-03-01T12:00:00Z","content":\#(writer.text)}"#
+        return try Message(JSONDocument(json).root)
+    }
+
+    private static func lines(_ folder: URL, _ name: String) throws -> [JSONView] {
+        try String(contentsOf: folder.appending(path: name), encoding: .utf8).split(separator: "\n").map {
+            try JSONDocument(String($0)).root
+        }
+    }
+}
+
+extension FieldValue {
+    fileprivate var shown: String {
+        switch self {
+        case .text(let value), .json(let value): value
+        case .integer(let value): "\(value)"
+        case .decimal(let value): "\(value)"
+        case .boolean(let value): "\(value)"
+        case .timestamp(let value): "\(value)"
+        }
     }
 }

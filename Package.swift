@@ -100,17 +100,30 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        // Benchmark and fuzz runs of the rules and of the wire, for `scripts/bench`, `bench-guard` and `fuzz`.
+        // Benchmark and fuzz runs of the rules and of the wire, for `scripts/bench` and `scripts/fuzz`, and the program
+        // whose instructions `scripts/bench-guard` counts.
         .target(
             name: "CBenchmarks",
             path: "Benchmarks/C",
             cxxSettings: [.unsafeFlags(["-std=c++17", "-O2"])],
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
         ),
+        .target(
+            name: "BenchmarkKernels",
+            dependencies: ["Model", "PipelineFile", "Rules", "CBenchmarks"],
+            path: "Benchmarks/Kernels",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "guard-trial",
+            dependencies: ["BenchmarkKernels", "CBenchmarks", "Model", "Rules"],
+            path: "Benchmarks/Guard",
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "rules-trial",
             dependencies: [
-                "Model", "PipelineFile", "Rules", "CBenchmarks",
+                "Model", "PipelineFile", "Rules", "BenchmarkKernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/Rules",

@@ -15,6 +15,7 @@ import stages
 
 STAGES = {
     "rules": stages.rules, "wire": stages.wire, "parse": stages.parse, "store": stages.store, "whole": stages.whole,
+    "upkeep": stages.upkeep,
 }
 GROWTH = {
     "messages": growth.messages, "channels": growth.channels, "rule-count": growth.rules, "replicas": growth.replicas,
@@ -34,15 +35,18 @@ def options():
     parser.add_argument("--json")
     parser.add_argument("--write", action="store_true")
     found = parser.parse_args()
-    found.given_messages = bool(found.messages)
+    settings = {"--quick": found.quick, "--messages": found.messages, "--runs": found.runs}
+    # What the figures are repeated with.
+    found.words = [word for name, value in settings.items() if value for word in (name, str(value)) if word != "True"]
+    is_limited = found.quick or found.messages is not None
     found.messages = found.messages or (50_000 if found.quick else 200_000)
     found.messages = max(grounds.PAGE, found.messages // grounds.PAGE * grounds.PAGE)
     found.runs = found.runs or (1 if found.quick else 3)
     # Of processor time for each measurement of the rules.
     found.seconds = 1 if found.quick else 3
     found.live_seconds = 5 if found.quick else 20
-    largest = found.messages if found.given_messages or found.quick else None
-    found.limit_of = lambda sizes: max(largest or sizes[-1], sizes[0])
+    found.idle_seconds = 10 if found.quick else 20
+    found.largest = found.messages if is_limited else growth.MESSAGES[-1]
     return found
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -162,6 +163,14 @@ class Ground:
                 status = process.wait()
         if status:
             sys.exit(f"bench: the supervisor ended with {status}:\n{tail(log)}")
+
+    def status(self):
+        """What `chaffinch status --json` shows, asked without a process for it."""
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.connect(os.path.join(self.folder, "data", "supervisor.sock"))
+            asked.sendall(b'{"type":"status"}\n')
+            with asked.makefile() as answer:
+                return json.loads(answer.readline())
 
     def await_ready(self, process, log):
         status = [self.binary("chaffinch"), "status", "--config", self.config]

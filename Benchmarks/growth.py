@@ -21,7 +21,7 @@ PACES = [10, 100, 1_000]
 def messages(ground, report):
     """From pages to rows, for ever more messages: time should grow as they do."""
     report.begin("messages", "More messages")
-    counts = [count for count in MESSAGES if count <= ground.options.limit_of(MESSAGES)]
+    counts = [count for count in MESSAGES if count <= max(ground.options.largest, MESSAGES[0])]
     table = Table(report, "messages", "messages", "messages")
     for count in counts:
         memory = {}
@@ -38,12 +38,7 @@ def rules(ground, report):
     table = Table(report, "rules", "rules", "messages/s")
     count = min(ground.options.messages, grounds.CHUNK)
     for rules in RULES:
-        parsers = os.path.join(ground.folder, f"parsers-{rules}")
-        os.makedirs(parsers, exist_ok=True)
-        link = os.path.join(parsers, "trading-signals.yaml")
-        if not os.path.exists(link):
-            os.symlink(os.path.join(grounds.ROOT, "parsers", "signals", "trading-signals.yaml"), link)
-        ground.run(ground.binary("rules-trial"), "write", "--rules", rules - 1, "--folder", parsers)
+        parsers = stages.many_rules(ground, rules)
         memory = {}
         rates = [
             stages.pages_to_rows(ground, count, memory, parsers=parsers) for _ in range(ground.options.runs)

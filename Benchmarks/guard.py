@@ -17,12 +17,12 @@ def count(binary):
     """Instructions a message by kernel, in order."""
     with tempfile.TemporaryDirectory(prefix="chaffinch-guard.") as folder:
         # Valgrind fails on debugging information newer than itself.
-        bare = os.path.join(folder, "rules-trial")
+        bare = os.path.join(folder, "guard-trial")
         subprocess.run(["strip", "--strip-debug", "-o", bare, binary], check=True)
         done = subprocess.run(
             [
                 "valgrind", "--tool=callgrind", "--dump-before=bench_mark", f"--callgrind-out-file={folder}/out",
-                f"--log-file={folder}/log", bare, "count",
+                f"--log-file={folder}/log", bare,
             ],
             stdout=subprocess.PIPE, text=True, env={**os.environ, "SWIFT_DETERMINISTIC_HASHING": "1"},
         )
@@ -54,6 +54,8 @@ def judge(counts, budget, tolerance):
         if allowed and counted > allowed * tolerance:
             exceeded.append(name)
             words += f", more than {tolerance:.2f}"
+        elif allowed and counted * tolerance < allowed:
+            words += "; lower it with scripts/bench-guard --update"
         print(f"  {name:<18} {counted:>9,} instructions a message  {words}", flush=True)
     return exceeded
 

@@ -7,7 +7,7 @@ WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 76, 150, 60, 52
 COLOURS = ["#2f7fd1", "#d9822b", "#3c9a5f", "#b5508c", "#8a6fd1", "#7a8490"]
 STYLE = """
-  text { font: 13px system-ui, sans-serif; fill: #24292f }
+  text { font: 13px system-ui, sans-serif; fill: #6e7781 }
   .title { font-size: 15px; font-weight: 600 }
   .grid { stroke: #8b949e; stroke-opacity: .3 }
   .aim { stroke: #8b949e; stroke-dasharray: 5 4 }
@@ -40,16 +40,20 @@ def drawing(title, across, up, series, horizontal, vertical, aim):
     for value in horizontal.ticks:
         x = horizontal.place(value)
         yield f'<path class="grid" d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}"/>' + text(x, HEIGHT - BOTTOM + 18, short(value))
+    labels = []
     if aim:
         y = vertical.place(aim[0])
-        yield f'<path class="aim" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>' + text(WIDTH - RIGHT + 8, y + 4, aim[1], "start")
-    taken = [vertical.place(aim[0])] if aim else []
+        yield f'<path class="aim" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
+        labels.append((y, aim[1], None))
     for (name, points), colour in zip(series, COLOURS):
-        yield from curve(name, points, colour, horizontal, vertical, taken)
+        yield from curve(points, colour, horizontal, vertical)
+        labels.append((vertical.place(points[-1][1]), name, colour))
+    if len(labels) > 1:
+        yield from legend(labels)
     yield "</svg>"
 
 
-def curve(name, points, colour, horizontal, vertical, taken):
+def curve(points, colour, horizontal, vertical):
     places = [(horizontal.place(point[0]), vertical.place(point[1])) for point in points]
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
     yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
@@ -58,13 +62,20 @@ def curve(name, points, colour, horizontal, vertical, taken):
         if len(point) == 4:
             low, high = vertical.place(point[2]), vertical.place(point[3])
             yield f'<path d="M{x:.1f} {low:.1f}V{high:.1f}" stroke="{colour}"/>'
-    y = places[-1][1]
-    while any(abs(y - other) < 15 for other in taken):
-        y += 15 if y < HEIGHT / 2 else -15
-    taken.append(y)
-    yield f'<circle cx="{WIDTH - RIGHT + 12}" cy="{y:.1f}" r="4" fill="{colour}"/>' + text(
-        WIDTH - RIGHT + 21, y + 4, name, "start"
-    )
+
+
+def legend(labels):
+    """Names beside the ends of the lines, in their order and clear of each other."""
+    labels = sorted(labels, key=lambda label: label[0])
+    places = [label[0] for label in labels]
+    for number in range(1, len(places)):
+        places[number] = max(places[number], places[number - 1] + 16)
+    over = max(0, places[-1] - (HEIGHT - BOTTOM))
+    for y, (_, name, colour) in zip(places, labels):
+        y -= over
+        if colour:
+            yield f'<circle cx="{WIDTH - RIGHT + 14}" cy="{y:.1f}" r="4" fill="{colour}"/>'
+        yield text(WIDTH - RIGHT + 24, y + 4, name, "start")
 
 
 def text(x, y, words, anchor="middle", kind=""):

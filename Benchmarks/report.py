@@ -73,7 +73,7 @@ class Report:
         columns = []
         for entry in section["figures"]:
             columns += [key for key in entry if key not in STANDARD and key not in columns]
-        lines = ["| | median | lowest to highest | " + "".join(f"{name} | " for name in columns)]
+        lines = ["| | median | lowest to highest |" + "".join(f" {name} |" for name in columns)]
         lines.append("|---|---:|---|" + "---:|" * len(columns))
         for entry in section["figures"]:
             cells = [entry["name"], f"{number(entry['median'], entry['digits'])} {entry['unit']}", spread(entry)]
@@ -88,10 +88,7 @@ class Report:
         return "\n".join(lines) + "\n\n" + (images + "\n" if images else "") + note + "\n"
 
     def command(self, stage):
-        words = ["scripts/bench", "--stage", stage]
-        if self.options.given_messages:
-            words += ["--messages", str(self.options.messages)]
-        return " ".join(words + ["--runs", str(self.options.runs)])
+        return " ".join(["scripts/bench", "--stage", stage, *self.options.words])
 
 
 STANDARD = {"name", "median", "low", "high", "runs", "unit", "digits"}

@@ -155,6 +155,9 @@ def whole(ground, report):
         rates.append(pages_to_rows(ground, ground.options.messages, memory))
     rate = report.figure("whole: pages to rows", rates, **peaks(memory))
     report.ratio("whole / 30,000 messages a second", rate, 30_000, aim=1)
+    largest = max(size for role, size in memory.items() if role != "supervisor")
+    report.ratio("60 MiB / memory of the largest worker", 60 * 2**20, largest, aim=1)
+    report.ratio("25 MiB / memory of the supervisor", 25 * 2**20, memory["supervisor"], aim=1)
     path = ground.pages(ground.options.messages)[0]
     count = min(5_000, ground.options.messages)
 
@@ -165,6 +168,62 @@ def whole(ground, report):
 
     limit = report.figure("before: one message, one row at a time", times(ground, before))
     report.ratio("whole / before", rate, limit, aim=30)
+
+
+def upkeep(ground, report):
+    """What a tree of two parse replicas with 1,000 rules needs to take over an edit, and when nothing happens."""
+    report.begin("upkeep", "An edit of a rule, and a tree with nothing to do")
+    parsers = many_rules(ground, 1_000)
+    edited = os.path.join(parsers, "desk-500.yaml")
+    with open(edited) as file:
+        text = file.read()
+    ground.set_up(replicas=2, parsers=parsers)
+    with ground.tree("deadletter,parse,store") as tree:
+        edits = []
+        for number in range(3 * ground.options.runs):
+            before = ground.status()["generation"]
+            with open(edited + ".new", "w") as file:
+                file.write(text + f"# {number}\n")
+            start = time.monotonic()
+            os.replace(edited + ".new", edited)
+            await_generation(ground, before)
+            edits.append(time.monotonic() - start)
+        time.sleep(2)
+        used = [idle(ground, tree) for _ in range(ground.options.runs)]
+    edit = report.figure("edit of a rule to live in both replicas", edits, "s", 2)
+    percent = report.figure("supervisor, deadletter, parse × 2 and store, idle", used, "% of a core", 2)
+    report.ratio("1 s / edit to live", 1, edit, aim=1)
+    # The kernel counts in hundredths of a second.
+    report.ratio("1 % of a core / idle", 1, max(percent, 1 / ground.options.idle_seconds), aim=1)
+
+
+def many_rules(ground, count):
+    """A folder with the rule that takes the signals and `count` - 1 made-up ones."""
+    parsers = os.path.join(ground.folder, f"parsers-{count}")
+    if not os.path.exists(parsers):
+        os.mkdir(parsers)
+        source = os.path.join(grounds.ROOT, "parsers", "signals", "trading-signals.yaml")
+        os.symlink(source, os.path.join(parsers, "trading-signals.yaml"))
+        ground.run(ground.binary("rules-trial"), "write", "--rules", count - 1, "--folder", parsers)
+    return parsers
+
+
+def await_generation(ground, before):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        live = [each["rules_generation"] for each in ground.status()["workers"] if each["name"] == "parse"]
+        if all(generation and generation > before for generation in live):
+            return
+        time.sleep(0.01)
+    sys.exit("bench: an edited rule was not live within a minute")
+
+
+def idle(ground, tree):
+    """Percent of a core that all processes of the tree use."""
+    begun, before = time.monotonic(), ground.workers(tree)
+    time.sleep(ground.options.idle_seconds)
+    spent = sum(entry["cpu"] - before[role]["cpu"] for role, entry in ground.workers(tree).items())
+    return 100 * spent / (time.monotonic() - begun)
 
 
 def pages_to_rows(ground, messages, memory, **settings):

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BenchmarkKernels
 import Foundation
 import Model
 import PipelineFile

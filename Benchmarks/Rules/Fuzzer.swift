@@ -1,3 +1,4 @@
+import BenchmarkKernels
 import Foundation
 import Model
 import PipelineFile

@@ -1,3 +1,4 @@
+import BenchmarkKernels
 import Foundation
 
 /// Breaks texts and rule files at random, in ways that have hurt parsers before.

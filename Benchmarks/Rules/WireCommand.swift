@@ -1,4 +1,5 @@
 import ArgumentParser
+import BenchmarkKernels
 import Foundation
 import Model
 
@@ -28,7 +29,7 @@ struct WireCommand: ParsableCommand {
         // In turn, so that all see the same neighbours.
         for _ in 0..<runs {
             for kernel in kernels.all {
-                guard kernel.run(0) > 0 else { throw FuzzError(description: "\(kernel.name) fails on the first page") }
+                guard kernel.run(0) > 0 else { throw KernelError("\(kernel.name) fails on the first page") }
                 rates[kernel.name, default: []].append(rate(kernels.pages.count, kernel.run))
             }
         }

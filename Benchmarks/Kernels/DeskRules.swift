@@ -1,15 +1,14 @@
-import PipelineFile
-import Rules
+package import PipelineFile
 
 /// Made-up rules of the usual size, each for a desk with names of its own: what a pipeline of many channels collects.
 ///
 /// The first ten know names that real messages are full of, so that there is work to do; the names of the others do
 /// not occur, as those of a thousand unrelated rules do not.
-struct DeskRules {
-    struct Desk {
-        var file: SourceFile
+package struct DeskRules {
+    package struct Desk {
+        package var file: SourceFile
         /// The patterns of its required fields, for the loop that knows nothing better than to try them.
-        var required: [String]
+        package var required: [String]
     }
 
     private static let real = [
@@ -17,7 +16,7 @@ struct DeskRules {
         "SOLUSDT|SOL/USDT", "NAS100|US30", "GBPJPY|EURJPY", "BNBUSDT|DOGEUSDT",
     ]
 
-    static func make(_ count: Int) -> [Desk] {
+    package static func make(_ count: Int) -> [Desk] {
         var random = SeededRandom(seed: 11)
         return (0..<count).map { number in
             let names = number < real.count ? real[number] : Self.names(&random)

@@ -1,10 +1,10 @@
-import Model
+package import Model
 import PipelineFile
-import Rules
+package import Rules
 
 /// Pages, record types and rules that never change, so that counts of instructions over them may be compared from one
 /// commit to the next. One message in five is a signal with three stops.
-enum SampleTraffic {
+package enum SampleTraffic {
     private static let pipeline = """
         name: sample
         records:
@@ -34,29 +34,29 @@ enum SampleTraffic {
     ]
     private static let tickers = ["BTCUSDT", "ETHUSDT", "XAUUSD", "EURUSD", "SOLUSDT"]
 
-    static func records() throws -> [RecordType] {
+    package static func records() throws -> [RecordType] {
         let reading = PipelineReader.read(
             SourceFile(name: "sample.yaml", text: pipeline),
             folder: "/",
             environment: [:],
             resolvingSecrets: false
         )
-        guard let pipeline = reading.pipeline else { throw FuzzError(description: "the sample pipeline is not valid") }
+        guard let pipeline = reading.pipeline else { throw KernelError("the sample pipeline is not valid") }
         return pipeline.records
     }
 
     /// The made-up rules, compiled.
-    static func rules(_ count: Int, _ records: [RecordType]) throws -> RuleSet {
+    package static func rules(_ count: Int, _ records: [RecordType]) throws -> RuleSet {
         let files = DeskRules.make(count).map(\.file)
         let compilation = RuleCompiler.compile(files, records: records, channels: [], runningExamples: false)
         guard let rules = compilation.rules, !compilation.diagnostics.hasErrors else {
-            throw FuzzError(description: compilation.diagnostics.all.first?.description ?? "no rules")
+            throw KernelError(compilation.diagnostics.all.first?.description ?? "no rules")
         }
         return rules
     }
 
     /// Full pages of a hundred messages each.
-    static func pages(_ count: Int) -> [[UInt8]] {
+    package static func pages(_ count: Int) -> [[UInt8]] {
         var random = SeededRandom(seed: 5)
         return (0..<count).map { page in
             let messages = (0..<Page.maximumMessages).map { place in
@@ -90,4 +90,11 @@ enum SampleTraffic {
         let entry = Int.random(in: 1000...9000, using: &random)
         return "\(ticker) buy\nEntry: \(entry).25\nSL: \(entry - 80)\nTP1: \(entry + 95).5\nTP2: \(entry + 210)\n5x"
     }
+}
+
+/// What the benchmarks run on is not what they expect.
+package struct KernelError: Error, CustomStringConvertible {
+    package var description: String
+
+    package init(_ description: String) { self.description = description }
 }

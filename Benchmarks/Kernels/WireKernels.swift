@@ -1,18 +1,18 @@
 import CBenchmarks
-import Model
-import Rules
+package import Model
+package import Rules
 
 /// What the wire costs beside the rules, each alone: reading a page, writing a record batch, reading it again; and their
 /// limit, simdjson over the pages with nothing built.
-final class WireKernels {
-    let pages: [[UInt8]]
+package final class WireKernels {
+    package let pages: [[UInt8]]
     /// Messages of all pages.
-    let messages: Int
+    package let messages: Int
     private let types: [String: RecordType]
     private let parsed: [[ParsedMessage]]
     private let batches: [[UInt8]]
 
-    init(pages: [[UInt8]], records: [RecordType], rules: RuleSet) throws {
+    package init(pages: [[UInt8]], records: [RecordType], rules: RuleSet) throws {
         self.pages = pages
         types = Dictionary(uniqueKeysWithValues: records.map { ($0.name, $0) })
         parsed = try pages.map { try Self.messages(of: $0).map { rules.parse($0) } }
@@ -21,17 +21,17 @@ final class WireKernels {
     }
 
     /// Each takes the number of a page and returns how many messages it went through.
-    var all: [(name: String, run: (Int) -> Int)] {
+    package var all: [(name: String, run: (Int) -> Int)] {
         [
             ("simdjson_alone", simdjsonAlone), ("page_decode", decodePage), ("batch_encode", encodeBatch),
             ("batch_decode", decodeBatch),
         ]
     }
 
-    /// - Throws: ``JSONError``, or a `FuzzError` when one of the page's elements is no message.
-    static func messages(of page: [UInt8]) throws -> [Message] {
+    /// - Throws: ``JSONError``, or a ``KernelError`` when one of the page's elements is no message.
+    package static func messages(of page: [UInt8]) throws -> [Message] {
         try Page.unpack(page).map { element in
-            guard case .message(let message) = element else { throw FuzzError(description: "a page holds no messages") }
+            guard case .message(let message) = element else { throw KernelError("a page holds no messages") }
             return message
         }
     }

@@ -201,4 +201,12 @@ struct ShippedScoreTests {
         #expect(scored.filter { $0.state == .wrong }.map { LineDiff.lines($0.expected, $0.got) } == [])
         #expect(scored.count { $0.isExpected && $0.state == .right } * 100 >= scored.count { $0.isExpected } * 96)
     }
+
+    /// Written as the people of other desks would, without a look at the rules: docs/shipped-rules.md.
+    @Test func messagesOfOtherDesks() throws {
+        let scored = try score(try fixtureLines("signals-desks.jsonl"))
+        #expect(scored.count { $0.isExpected } >= 180 && scored.count { !$0.isExpected } >= 160)
+        #expect(scored.filter { $0.state == .wrong }.map { LineDiff.lines($0.expected, $0.got) } == [])
+        #expect(scored.count { $0.isExpected && $0.state == .right } * 100 >= scored.count { $0.isExpected } * 85)
+    }
 }

@@ -70,7 +70,7 @@ struct ShippedRulesTests {
 
     /// The family of signals-labelled differs in its words alone.
     @Test func sharedPieces() throws {
-        let words: Set = ["n", "longs", "shorts", "entry", "sl", "tp", "risks", "ratios", "bullets", "names"]
+        let words: Set = ["n", "longs", "shorts", "entry", "sl", "tp", "risks", "ratios", "bullets", "names", "golds"]
         let family = ["bare-targets", "bilingual", "comma", "russian", "spanish", "swedish", "turkish"]
         let model = try pieces("signals-labelled")
         #expect(model.count > 60)

@@ -41,7 +41,8 @@ let package = Package(
         // Our own C and C++: a JSON shim over simdjson, and the spawn and reap layer.
         .target(
             name: "CSimdJSON",
-            cxxSettings: [.unsafeFlags(["-std=c++17", "-O2"])],
+            // NDEBUG spares simdjson's checks of how it is called, which cost half of its time.
+            cxxSettings: [.unsafeFlags(["-std=c++17", "-O2"]), .define("NDEBUG")],
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
         ),
         .target(name: "CProcess"),

@@ -6,18 +6,38 @@
 
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 using namespace simdjson;
 
-struct cf_json_document {
-    explicit cf_json_document(padded_string text) : source(std::move(text)) {}
+namespace {
 
-    padded_string source;
+/// A copy of the text with the room behind it that simdjson reads into.
+class Source {
+public:
+    void assign(const char *bytes, size_t length) {
+        if (memory.size() < length + SIMDJSON_PADDING) memory.resize(length + SIMDJSON_PADDING);
+        if (length) memcpy(memory.data(), bytes, length);
+        memset(memory.data() + length, 0, SIMDJSON_PADDING);
+        count = length;
+    }
+    const char *data() const { return memory.data(); }
+    size_t size() const { return count; }
+    size_t capacity() const { return memory.size(); }
+
+private:
+    std::vector<char> memory;
+    size_t count = 0;
+};
+
+}  // namespace
+
+struct cf_json_document {
+    Source source;
     ondemand::parser parser;
     std::vector<cf_json_node> nodes;
     /// Strings that simdjson refuses to unescape; a deque keeps them in place.
@@ -245,20 +265,26 @@ struct Walker {
     }
 };
 
+/// One document a thread waits for the next text: pages come in numbers, and their memory is worth keeping.
+thread_local std::unique_ptr<cf_json_document> spare;
+/// More than a page has; what is larger goes back at once.
+constexpr size_t spare_bytes = 512 << 10, spare_nodes = 64 << 10;
+
 }  // namespace
 
 extern "C" cf_json_document *cf_json_parse(const char *bytes, size_t length, uint32_t max_depth, cf_json_error *error) {
     auto refuse = [&](cf_json_document *document, const char *message, size_t offset) -> cf_json_document * {
         error->message = message;
         error->offset = offset;
-        delete document;
+        cf_json_free(document);
         return nullptr;
     };
     if (length >= UINT32_MAX) return refuse(nullptr, "the text is larger than 4 GiB", 0);
-    auto *document = new (std::nothrow) cf_json_document(padded_string(bytes, length));
+    auto *document = spare ? spare.release() : new (std::nothrow) cf_json_document;
     if (!document) return refuse(nullptr, "out of memory", 0);
+    document->source.assign(bytes, length);
     ondemand::document json;
-    if (auto code = document->parser.iterate(document->source).get(json))
+    if (auto code = document->parser.iterate(document->source.data(), length, document->source.capacity()).get(json))
         return refuse(document, error_message(code), 0);
     Walker walker{*document, json, max_depth};
     bool scalar = false;
@@ -285,4 +311,13 @@ extern "C" const char *cf_json_source(const cf_json_document *document, size_t *
     return document->source.data();
 }
 
-extern "C" void cf_json_free(cf_json_document *document) { delete document; }
+extern "C" void cf_json_free(cf_json_document *document) {
+    if (!document) return;
+    if (spare || document->source.capacity() > spare_bytes || document->nodes.capacity() > spare_nodes) {
+        delete document;
+        return;
+    }
+    document->nodes.clear();
+    document->lenient.clear();
+    spare.reset(document);
+}

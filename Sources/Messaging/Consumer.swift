@@ -38,6 +38,9 @@ package final class Consumer: Sendable {
     /// - Throws: `CancellationError`.
     package func next() async throws -> Delivery? { try await thread.inbox.next() }
 
+    /// The next delivery if one is here already; never waits.
+    package func takeBuffered() -> Delivery? { thread.inbox.takeBuffered() }
+
     /// Takes a delivery off its queue for good. Nothing happens when its connection is gone: it will come again.
     package func acknowledge(_ delivery: Delivery) {
         acknowledge([delivery])

@@ -61,6 +61,11 @@ final class ConsumerInbox: Sendable {
         }
     }
 
+    /// What ``next()`` would return without a wait.
+    func takeBuffered() -> Delivery? {
+        state.withLock { !$0.isPaused || $0.isStopped ? $0.takeFirst() : nil }
+    }
+
     func waitUntilConsuming() async throws {
         let id = WaitingTaskID()
         try await withTaskCancellationHandler {

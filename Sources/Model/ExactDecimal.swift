@@ -16,6 +16,14 @@ package struct ExactDecimal: Hashable, Sendable, Comparable, CustomStringConvert
     private init?(coefficient: Int128, scale: Int) {
         var coefficient = coefficient
         var scale = scale
+        // Almost every number fits into 64 bits, where a division costs a tenth.
+        if var short = Int64(exactly: coefficient) {
+            while scale > 0, short % 10 == 0 {
+                short /= 10
+                scale -= 1
+            }
+            coefficient = Int128(short)
+        }
         while scale > 0, coefficient % 10 == 0 {
             coefficient /= 10
             scale -= 1
@@ -87,7 +95,7 @@ package struct ExactDecimal: Hashable, Sendable, Comparable, CustomStringConvert
 
     /// Plain decimal notation, which is also a JSON number literal: `-0.5`, `1234`, `68500`.
     package var description: String {
-        var digits = String(coefficient.magnitude)
+        var digits = UInt64(exactly: coefficient.magnitude).map { String($0) } ?? String(coefficient.magnitude)
         if scale > 0 {
             if digits.utf8.count <= scale {
                 digits = String(repeating: "0", count: scale - digits.utf8.count + 1) + digits

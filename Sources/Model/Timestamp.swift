@@ -37,7 +37,14 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable, CustomStringC
     /// Reads ISO 8601 as RFC 3339 narrows it: `2026-11-22`, or a date, `T` or a space, a time with up to nine digits
     /// of fraction (what is finer than a microsecond is cut) and `Z` or an offset. Without a zone it is UTC.
     package init?(iso8601 text: some StringProtocol) {
-        var reader = DigitReader(bytes: Array(text.utf8))
+        var text = String(text)
+        guard let instant = text.withUTF8({ Timestamp(iso8601: $0) }) else { return nil }
+        self = instant
+    }
+
+    /// As ``init(iso8601:)-(StringProtocol)``, from bytes of UTF-8.
+    package init?(iso8601 text: UnsafeBufferPointer<UInt8>) {
+        var reader = DigitReader(bytes: text)
         guard let year = reader.digits(4), reader.skip("-"), let month = reader.digits(2), reader.skip("-"),
             let day = reader.digits(2)
         else { return nil }
@@ -133,13 +140,13 @@ extension Int64 {
 }
 
 private struct DigitReader {
-    let bytes: [UInt8]
+    let bytes: UnsafeBufferPointer<UInt8>
     var position = 0
 
     var atEnd: Bool { position == bytes.count }
 
-    mutating func skip(_ character: Character) -> Bool {
-        guard position < bytes.count, bytes[position] == character.asciiValue else { return false }
+    mutating func skip(_ character: Unicode.Scalar) -> Bool {
+        guard position < bytes.count, UInt32(bytes[position]) == character.value else { return false }
         position += 1
         return true
     }

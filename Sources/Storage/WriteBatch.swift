@@ -14,19 +14,38 @@ struct WriteBatch {
 
     /// - Throws: `badData` for an id no column holds, and for a record that does not suit the schema.
     init(_ batch: [ParsedMessage], schema: StoreSchema) throws {
-        let order = batch.indices.sorted { left, right in
-            let (first, second) = (batch[left], batch[right])
-            if first.message.id != second.message.id { return first.message.id < second.message.id }
-            if first.version != second.version { return first.version > second.version }
-            return left < right
-        }
-        messages = []
-        messages.reserveCapacity(batch.count)
-        for index in order where messages.last?.message.id != batch[index].message.id {
-            try Self.check(batch[index], against: schema)
-            messages.append(batch[index])
+        // The messages themselves are large; what they are sorted by is not.
+        let places = batch.indices.map { Place(batch[$0], at: $0) }
+        if zip(places, places.dropFirst()).allSatisfy({ $0.id < $1.id }) {
+            messages = batch
+        } else {
+            messages = []
+            messages.reserveCapacity(batch.count)
+            for place in places.sorted() where messages.last?.message.id != place.id {
+                messages.append(batch[place.index])
+            }
         }
         repeated = batch.count - messages.count
+        for parsed in messages { try Self.check(parsed, against: schema) }
+    }
+
+    /// Orders messages by id, the versions of one message from the highest down, and otherwise as they came.
+    private struct Place: Comparable {
+        let id: Snowflake
+        let version: MessageVersion
+        let index: Int
+
+        init(_ parsed: ParsedMessage, at index: Int) {
+            id = parsed.message.id
+            version = parsed.version
+            self.index = index
+        }
+
+        static func < (left: Place, right: Place) -> Bool {
+            if left.id != right.id { return left.id < right.id }
+            if left.version != right.version { return left.version > right.version }
+            return left.index < right.index
+        }
     }
 
     /// Runs of messages that one statement takes.

@@ -46,40 +46,41 @@ package struct Message: Sendable, Equatable {
             return value
         }
         channelID = try Self.snowflake(json, "channel_id", of: json["channel_id"], id: id)
-        guildID = json["guild_id"]?.string.flatMap { Snowflake($0) }
-        authorID = json["author"]?["id"]?.string.flatMap { Snowflake($0) }
-        author = json["author"]?["username"]?.string
+        guildID = json["guild_id"]?.withUTF8 { Snowflake(utf8: $0) }
+        let sender = json["author"]
+        authorID = sender?["id"]?.withUTF8 { Snowflake(utf8: $0) }
+        author = sender?["username"]?.string
         type = Int(try required("type", json["type"]?.integer, "is missing or not a number"))
         sentAt = try required(
             "timestamp",
-            json["timestamp"]?.string.flatMap { Timestamp(iso8601: $0) },
+            json["timestamp"]?.withUTF8 { Timestamp(iso8601: $0) },
             "is missing or not an ISO 8601 time"
         )
         editedAt = nil
         if let edited = json["edited_timestamp"], !edited.isNull {
             editedAt = try required(
                 "edited_timestamp",
-                edited.string.flatMap { Timestamp(iso8601: $0) },
+                edited.withUTF8 { Timestamp(iso8601: $0) },
                 "is not an ISO 8601 time"
             )
         }
         pinned = json["pinned"]?.boolean ?? false
         mentionsEveryone = json["mention_everyone"]?.boolean ?? false
-        if let field = json["content"], !field.isNull, field.string == nil {
+        let text = json["content"]
+        content = text?.string ?? ""
+        if let text, text.kind != .string, !text.isNull {
             throw MessageError(id: id, field: "content", problem: "is not a string")
         }
-        content = json["content"]?.string ?? ""
         embedText = json["embeds"].flatMap(EmbedText.flatten)
-        var bodies = [json]
         var snapshots = json["message_snapshots"]?.elements
-        if let forwarded = snapshots?.next()?["message"] {
-            bodies.append(forwarded)
+        let forwarded = snapshots?.next()?["message"]
+        if let forwarded {
             if content.isEmpty && embedText == nil {
                 content = forwarded["content"]?.string ?? ""
                 embedText = forwarded["embeds"].flatMap(EmbedText.flatten)
             }
         }
-        isBlank = content.isEmpty && bodies.allSatisfy(Self.hasNoParts)
+        isBlank = content.isEmpty && Self.hasNoParts(json) && (forwarded.map(Self.hasNoParts) ?? true)
         payload = Array(json.raw)
     }
 
@@ -99,9 +100,8 @@ package struct Message: Sendable, Equatable {
         id: Snowflake? = nil
     ) throws -> Snowflake {
         guard let value else { throw MessageError(id: id, field: field, problem: "is missing") }
-        guard let text = value.string ?? value.numberLiteral, let snowflake = Snowflake(text) else {
-            throw MessageError(id: id, field: field, problem: "is not an id")
-        }
+        let snowflake = value.withUTF8 { Snowflake(utf8: $0) } ?? value.numberLiteral.flatMap { Snowflake($0) }
+        guard let snowflake else { throw MessageError(id: id, field: field, problem: "is not an id") }
         return snowflake
     }
 }

@@ -14,10 +14,23 @@ package struct Snowflake: Hashable, Comparable, Sendable, CustomStringConvertibl
     /// Reads the decimal digits Discord writes; `nil` for anything else, also for ids past 2⁶³−1, which no signed
     /// 64-bit column could hold.
     package init?(_ text: some StringProtocol) {
-        guard !text.isEmpty, text.utf8.count <= 20, text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }),
-            let value = UInt64(text), value <= UInt64(Int64.max)
-        else { return nil }
-        rawValue = value
+        var text = String(text)
+        guard let id = text.withUTF8({ Snowflake(utf8: $0) }) else { return nil }
+        self = id
+    }
+
+    /// As ``init(_:)-(StringProtocol)``, from bytes.
+    package init?(utf8 digits: UnsafeBufferPointer<UInt8>) {
+        guard (1...20).contains(digits.count) else { return nil }
+        var value: Int64 = 0
+        for digit in digits {
+            guard 0x30...0x39 ~= digit else { return nil }
+            let (tens, first) = value.multipliedReportingOverflow(by: 10)
+            let (sum, second) = tens.addingReportingOverflow(Int64(digit - 0x30))
+            guard !first, !second else { return nil }
+            value = sum
+        }
+        rawValue = UInt64(value)
     }
 
     /// The id just before everything that was sent at `instant` or later, so `after` this id means "from then on,

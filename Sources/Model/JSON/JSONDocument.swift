@@ -1,4 +1,5 @@
 private import CSimdJSON
+private import Glibc
 
 /// A JSON text that was read once and can be walked without copies.
 ///
@@ -131,6 +132,18 @@ package struct JSONView {
         return Self.text(node.text, node.text_length)
     }
 
+    /// A string's bytes, without a copy of them.
+    ///
+    /// - Parameter body: must not let them out.
+    package func withUTF8<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result?) -> Result? {
+        let node = node
+        guard node.kind == CF_JSON_STRING.rawValue, let start = node.text else { return nil }
+        let bytes = UnsafeRawPointer(start).assumingMemoryBound(to: UInt8.self)
+        return withExtendedLifetime(document) {
+            body(UnsafeBufferPointer(start: bytes, count: Int(node.text_length)))
+        }
+    }
+
     /// A number's digits as written.
     package var numberLiteral: String? {
         guard node.kind == CF_JSON_NUMBER.rawValue else { return nil }
@@ -155,27 +168,35 @@ package struct JSONView {
 
     /// A member of an object by name; the last one where a name is written twice.
     package subscript(name: StaticString) -> JSONView? {
-        var found: JSONView?
-        for child in JSONChildren(self, of: CF_JSON_OBJECT.rawValue) where child.isNamed(name) { found = child }
-        return found
+        member(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     }
 
     /// A member of an object by name; the last one where a name is written twice.
     package func member(_ name: String) -> JSONView? {
-        var found: JSONView?
-        for child in JSONChildren(self, of: CF_JSON_OBJECT.rawValue) where child.key == name { found = child }
-        return found
+        var name = name
+        return name.withUTF8 { member($0) }
+    }
+
+    private func member(_ name: UnsafeBufferPointer<UInt8>) -> JSONView? {
+        withExtendedLifetime(document) {
+            let nodes = document.nodes
+            guard nodes[index].kind == CF_JSON_OBJECT.rawValue else { return nil }
+            let end = Int(nodes[index].end)
+            var found: Int?
+            var child = index + 1
+            while child < end {
+                if Int(nodes[child].key_length) == name.count,
+                    name.isEmpty || memcmp(nodes[child].key!, name.baseAddress!, name.count) == 0
+                {
+                    found = child
+                }
+                child = Int(nodes[child].end)
+            }
+            return found.map { JSONView(document: document, index: $0) }
+        }
     }
 
     private var key: String { Self.text(node.key, node.key_length) }
-
-    private func isNamed(_ name: StaticString) -> Bool {
-        let node = node
-        guard Int(node.key_length) == name.utf8CodeUnitCount, let key = node.key else { return false }
-        let bytes = UnsafeRawPointer(key).assumingMemoryBound(to: UInt8.self)
-        for index in 0..<name.utf8CodeUnitCount where bytes[index] != name.utf8Start[index] { return false }
-        return true
-    }
 
     private static func text(_ start: UnsafePointer<CChar>?, _ length: UInt32) -> String {
         guard let start else { return "" }

@@ -7,7 +7,13 @@ final class PostgresConnection {
     static let ordinaryPatience: Duration = .seconds(30)
 
     private var handle: OpaquePointer?
+    /// The names of prepared statements.
     private var prepared: [String: String] = [:]
+    /// Those among them that the server has not confirmed yet.
+    private var preparing: [String] = []
+    private var names = 0
+    /// Statements whose results are not read yet.
+    private var sent = 0
     private var patience = ordinaryPatience
 
     /// - Parameter parameters: in the order in which libpq takes them; later ones win over earlier ones.
@@ -47,35 +53,103 @@ final class PostgresConnection {
 
     /// Runs one or more statements without parameters.
     func execute(_ sql: String) throws {
-        _ = try result(of: PQsendQuery(try usable(), sql))
+        _ = try finish()
+        guard PQsendQuery(try usable(), sql) == 1 else { throw lost() }
+        var deadline = try flush()
+        var failure: PostgresError?
+        while let result = try nextResult(before: &deadline) { failure = failure ?? result.error }
+        if let failure { throw failure }
     }
 
     /// Runs one statement whose parameters travel as text, their types inferred by the server.
     func query(_ sql: String, _ parameters: [String?]) throws -> PostgresResult {
-        let handle = try usable()
         let copies = parameters.map { $0.flatMap { strdup($0) } }
         defer { for copy in copies { free(copy) } }
         let values = copies.map { UnsafePointer<CChar>($0) }
-        return try result(of: PQsendQueryParams(handle, sql, Int32(values.count), nil, values, nil, nil, 0))
+        try send { PQsendQueryParams($0, sql, Int32(values.count), nil, values, nil, nil, 0) }
+        return try lastResult(try finish())
     }
 
-    /// Runs one statement whose parameters are binary arrays, preparing it the first time.
-    func query(_ sql: String, _ arrays: [BinaryArray]) throws -> PostgresResult {
+    /// Runs one statement whose parameters are binary arrays, preparing it the first time. The values of its result are
+    /// binary too.
+    ///
+    /// - Parameter meanwhile: runs while the server works. It must not use the connection.
+    func query(_ sql: String, _ arrays: [BinaryArray], meanwhile: () -> Void = {}) throws -> PostgresResult {
+        try send(sql, arrays)
+        return try lastResult(try finish(meanwhile: meanwhile))
+    }
+
+    // MARK: In company
+
+    /// Sends a statement without parameters along with the next ones: its result, and its error, are theirs too. Each
+    /// round trip that is spared is a wait for two processes to be woken.
+    func send(_ sql: String) throws {
+        try send { PQsendQueryParams($0, sql, 0, nil, nil, nil, nil, 0) }
+    }
+
+    /// As ``send(_:)``, with binary arrays, which may change afterwards.
+    func send(_ sql: String, _ arrays: [BinaryArray]) throws {
         let name = try prepare(sql)
-        let handle = try usable()
         let values: [UnsafePointer<CChar>?] = arrays.map(\.parameter)
         let lengths = arrays.map { Int32($0.count) }
         let formats = arrays.map { _ in Int32(1) }
-        return try withExtendedLifetime(arrays) {
-            try result(of: PQsendQueryPrepared(handle, name, Int32(values.count), values, lengths, formats, 0))
+        try withExtendedLifetime(arrays) {
+            try send { PQsendQueryPrepared($0, name, Int32(values.count), values, lengths, formats, 1) }
         }
+    }
+
+    /// Waits for everything that was sent.
+    ///
+    /// - Returns: the results, one a statement.
+    /// - Throws: the first error. The server has then skipped all that was sent after the statement at fault.
+    @discardableResult
+    func finish(meanwhile: () -> Void = {}) throws -> [PostgresResult] {
+        guard sent > 0 else { return [] }
+        guard PQpipelineSync(try usable()) == 1 else { throw lost() }
+        var deadline = try flush()
+        meanwhile()
+        var results: [PostgresResult] = []
+        var failure: PostgresError?
+        for _ in 0..<sent {
+            // Each statement's results end with none.
+            while let result = try nextResult(before: &deadline) {
+                failure = failure ?? result.error
+                results.append(result)
+            }
+        }
+        sent = 0
+        guard let end = try nextResult(before: &deadline), end.endsPipeline, PQexitPipelineMode(handle) == 1 else {
+            let error = lost()
+            throw failure ?? error
+        }
+        defer { preparing = [] }
+        if let failure {
+            for sql in preparing { prepared[sql] = nil }
+            throw failure
+        }
+        return results
+    }
+
+    private func send(_ statement: (OpaquePointer) -> Int32) throws {
+        let handle = try usable()
+        if sent == 0, PQenterPipelineMode(handle) != 1 { throw lost() }
+        guard statement(handle) == 1 else { throw lost() }
+        sent += 1
+    }
+
+    private func lastResult(_ results: [PostgresResult]) throws -> PostgresResult {
+        guard let last = results.last else { throw lost() }
+        return last
     }
 
     private func prepare(_ sql: String) throws -> String {
         if let name = prepared[sql] { return name }
-        let name = "s\(prepared.count)"
-        _ = try result(of: PQsendPrepare(try usable(), name, sql, 0, nil))
+        // Never used twice: after an error it is not known which of them the server has.
+        let name = "s\(names)"
+        names += 1
+        try send { PQsendPrepare($0, name, sql, 0, nil) }
         prepared[sql] = name
+        preparing.append(sql)
         return name
     }
 
@@ -84,26 +158,12 @@ final class PostgresConnection {
         return handle
     }
 
-    /// Waits for everything the last command returns; the last result counts.
-    private func result(of sent: Int32) throws -> PostgresResult {
-        guard sent == 1 else { throw lost() }
+    /// - Returns: until when the server may take for the first result.
+    private func flush() throws -> ContinuousClock.Instant {
         let deadline = ContinuousClock.now + patience
-        try flush(before: deadline)
-        var last: PostgresResult?
-        var failure: PostgresError?
-        while let next = try nextResult(before: deadline) {
-            if let error = next.error, failure == nil { failure = error }
-            last = next
-        }
-        if let failure { throw failure }
-        guard let last else { throw lost() }
-        return last
-    }
-
-    private func flush(before deadline: ContinuousClock.Instant) throws {
         while true {
             let state = PQflush(handle)
-            if state == 0 { return }
+            if state == 0 { return deadline }
             guard state == 1 else { throw lost() }
             // The server may have to get rid of output before it reads on.
             let ready = try wait(for: Int16(POLLIN | POLLOUT), before: deadline)
@@ -111,12 +171,15 @@ final class PostgresConnection {
         }
     }
 
-    private func nextResult(before deadline: ContinuousClock.Instant) throws -> PostgresResult? {
+    /// - Parameter deadline: is moved, for each statement has its own time.
+    private func nextResult(before deadline: inout ContinuousClock.Instant) throws -> PostgresResult? {
         while PQisBusy(handle) == 1 {
             _ = try wait(for: Int16(POLLIN), before: deadline)
             guard PQconsumeInput(handle) == 1 else { throw lost() }
         }
-        return PQgetResult(handle).map(PostgresResult.init)
+        guard let result = PQgetResult(handle) else { return nil }
+        deadline = .now + patience
+        return PostgresResult(result)
     }
 
     private func wait(for events: Int16, before deadline: ContinuousClock.Instant) throws -> Int16 {
@@ -144,6 +207,7 @@ final class PostgresConnection {
     private func discard() {
         PQfinish(handle)
         handle = nil
+        sent = 0
     }
 
     private static func oneLine(_ text: String) -> String {
@@ -177,9 +241,21 @@ final class PostgresResult {
         return String(decoding: UnsafeRawBufferPointer(start: start, count: length), as: UTF8.self)
     }
 
+    /// A `bigint` of a binary result.
+    func integer(_ row: Int, _ column: Int) -> Int64 {
+        precondition(PQgetlength(handle, Int32(row), Int32(column)) == 8)
+        let start = UnsafeRawPointer(PQgetvalue(handle, Int32(row), Int32(column))!)
+        return Int64(bigEndian: start.loadUnaligned(as: Int64.self))
+    }
+
+    /// A `boolean` of a binary result.
+    func boolean(_ row: Int, _ column: Int) -> Bool { PQgetvalue(handle, Int32(row), Int32(column))!.pointee != 0 }
+
+    fileprivate var endsPipeline: Bool { PQresultStatus(handle) == PGRES_PIPELINE_SYNC }
+
     fileprivate var error: PostgresError? {
         switch PQresultStatus(handle) {
-        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE, PGRES_EMPTY_QUERY: return nil
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE, PGRES_EMPTY_QUERY, PGRES_PIPELINE_SYNC: return nil
         default: break
         }
         func field(_ code: Unicode.Scalar) -> String? {

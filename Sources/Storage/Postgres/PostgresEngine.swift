@@ -77,13 +77,15 @@ final class PostgresEngine: SQLEngine {
         _ body: (PostgresTransaction) throws -> Result
     ) throws -> Result {
         do {
-            try connection.execute(kind.begin)
             let transaction = PostgresTransaction(connection: connection)
             guard kind == .setUp else {
+                try connection.send(kind.begin)
                 let result = try body(transaction)
-                try connection.execute("COMMIT")
+                try connection.send("COMMIT")
+                try connection.finish()
                 return result
             }
+            try connection.execute(kind.begin)
             return try connection.withPatience(Self.setUpPatience) {
                 // One setup at a time in each schema; the lock goes with the transaction.
                 try connection.execute(

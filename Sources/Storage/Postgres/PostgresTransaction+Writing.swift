@@ -8,34 +8,32 @@ extension PostgresTransaction {
         let messages = ColumnarInsert.messages(keeping)
         let records = RecordInserts(schema: schema, connection: connection)
         for chunk in batch.chunks {
-            let (written, replaced) = try upsert(chunk, by: messages)
-            try removeRecords(of: replaced, schema: schema)
-            for parsed in chunk where written.contains(try parsed.message.id.signed) {
-                try records.add(parsed)
-                report.records += parsed.records.count
+            messages.removeAll()
+            for parsed in chunk { try messages.append(parsed) }
+            // Mostly all of them are new. So their records are gathered while the server works on the messages.
+            let result = try connection.query(messages.sql, messages.columns) { records.gather(chunk) }
+            let (written, replaced) = Self.written(result)
+            if written.count < chunk.count {
+                records.removeAll()
+                records.gather(chunk.filter { written.contains(Int64(bitPattern: $0.message.id.rawValue)) }[...])
             }
+            try removeRecords(of: replaced, schema: schema)
+            report.records += try records.write()
             report.written += written.count
             report.unchanged += chunk.count - written.count
         }
-        try records.finish()
         return report
     }
 
-    /// - Returns: the ids of new and replaced messages, and of the replaced ones alone.
-    private func upsert(
-        _ chunk: ArraySlice<ParsedMessage>,
-        by insert: ColumnarInsert
-    ) throws -> (written: Set<Int64>, replaced: [Int64]) {
-        insert.removeAll()
-        for parsed in chunk { try insert.append(parsed) }
-        let result = try connection.query(insert.sql, insert.columns)
+    /// The ids of new and replaced messages, and of the replaced ones alone.
+    private static func written(_ result: PostgresResult) -> (written: Set<Int64>, replaced: [Int64]) {
         var written: Set<Int64> = []
         written.reserveCapacity(result.rowCount)
         var replaced: [Int64] = []
         for row in 0..<result.rowCount {
-            guard let id = result.text(row, 0).flatMap({ Int64($0) }) else { continue }
+            let id = result.integer(row, 0)
             written.insert(id)
-            if result.text(row, 1) == "t" { replaced.append(id) }
+            if result.boolean(row, 1) { replaced.append(id) }
         }
         return (written, replaced)
     }
@@ -49,7 +47,7 @@ extension PostgresTransaction {
         let deletes = tables.enumerated().map { index, table in
             "d\(index) AS (DELETE FROM \(quoted(table)) WHERE message_id = ANY ($1::bigint[]))"
         }
-        _ = try connection.query("WITH \(deletes.joined(separator: ", ")) SELECT 1", [array])
+        try connection.send("WITH \(deletes.joined(separator: ", ")) SELECT 1", [array])
     }
 }
 
@@ -103,16 +101,22 @@ extension ColumnarInsert {
     }
 }
 
-/// The inserts of a batch's records and lists, each written when it is full and at the end.
+/// The inserts of the records and lists of some messages.
 private final class RecordInserts {
     private struct Inserts {
         let record: ColumnarInsert
         let lists: [ColumnarInsert]
+
+        var all: [ColumnarInsert] { [record] + lists }
     }
 
     private let schema: StoreSchema
     private let connection: PostgresConnection
     private var inserts: [Inserts?]
+    private var count = 0
+    private var messages: ArraySlice<ParsedMessage> = []
+    /// The place in `messages` of the first that is not gathered yet.
+    private var next = 0
 
     init(schema: StoreSchema, connection: PostgresConnection) {
         self.schema = schema
@@ -120,14 +124,55 @@ private final class RecordInserts {
         inserts = schema.records.map { _ in nil }
     }
 
-    func add(_ parsed: ParsedMessage) throws {
-        let id = try parsed.message.id.signed
+    /// Takes the records of these messages, as many as the statements hold; the rest follows with ``write()``.
+    func gather(_ messages: ArraySlice<ParsedMessage>) {
+        self.messages = messages
+        next = messages.startIndex
+        gatherMore()
+    }
+
+    private func gatherMore() {
+        while next < messages.endIndex, !isFull {
+            if !messages[next].records.isEmpty { add(messages[next]) }
+            next += 1
+        }
+    }
+
+    /// Forgets what was gathered.
+    func removeAll() {
+        count = 0
+        messages = []
+        next = 0
+        for insert in inserts.compactMap(\.self).flatMap(\.all) { insert.removeAll() }
+    }
+
+    /// Writes all that was to be gathered, and forgets it. Errors come with the commit.
+    ///
+    /// - Returns: how many records that were.
+    func write() throws -> Int {
+        var total = 0
+        while true {
+            for insert in inserts.compactMap(\.self).flatMap(\.all) where insert.rows > 0 {
+                try connection.send(insert.sql, insert.columns)
+                insert.removeAll()
+            }
+            total += count
+            count = 0
+            guard next < messages.endIndex else { return total }
+            gatherMore()
+        }
+    }
+
+    private var isFull: Bool { inserts.contains { $0?.all.contains(where: \.isFull) ?? false } }
+
+    private func add(_ parsed: ParsedMessage) {
+        let id = Int64(bitPattern: parsed.message.id.rawValue)
+        count += parsed.records.count
         for (ordinal, record) in parsed.records.enumerated() {
             guard let index = schema.indexOfRecord(named: record.type) else { continue }
             let inserts = inserts(at: index)
             let tables = schema.records[index]
             add(record, id: id, ordinal: ordinal, of: parsed, fields: tables.type.fields, to: inserts.record)
-            try writeIfFull(inserts.record)
             for (list, insert) in zip(tables.lists, inserts.lists) {
                 for (position, element) in record.list(named: list.type.name).enumerated() {
                     insert.columns[0].append(id)
@@ -137,16 +182,8 @@ private final class RecordInserts {
                         insert.columns[3 + place].append(element.value(of: field.name))
                     }
                     insert.finishRow()
-                    try writeIfFull(insert)
                 }
             }
-        }
-    }
-
-    /// Writes what is left.
-    func finish() throws {
-        for inserts in inserts.compactMap({ $0 }) {
-            for insert in [inserts.record] + inserts.lists where insert.rows > 0 { try write(insert) }
         }
     }
 
@@ -181,14 +218,5 @@ private final class RecordInserts {
         )
         inserts[index] = made
         return made
-    }
-
-    private func writeIfFull(_ insert: ColumnarInsert) throws {
-        if insert.isFull { try write(insert) }
-    }
-
-    private func write(_ insert: ColumnarInsert) throws {
-        _ = try connection.query(insert.sql, insert.columns)
-        insert.removeAll()
     }
 }

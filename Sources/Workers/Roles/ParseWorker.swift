@@ -7,7 +7,8 @@ import Rules
 /// `parse`: takes pages, tries the rules on each message, and sends what came of them to store, or onward along the
 /// chain where nothing did.
 ///
-/// One straight loop: receive, decode, act, publish, await confirms, acknowledge.
+/// One straight loop: receive, decode, act, publish. Confirms are awaited, and deliveries acknowledged, beside it
+/// (``PublishWindow``).
 package struct ParseWorker {
     private let context: WorkerContext
     private let shelf: RuleShelf
@@ -40,20 +41,19 @@ package struct ParseWorker {
         var counts = OutcomeCounts()
         var reporter = RuleReporter(context)
         defer { reporter.report(shelf.take(), isLast: true) }
-        while let event = try await consumer.next(within: .seconds(1)) {
-            var handled = 0
-            if case .delivery(let delivery) = event {
-                context.control.hold(1)
-                let (batch, outgoing) = isolated(delivery)
-                guard try await publishing.publish(outgoing) else { break }
-                consumer.acknowledge(delivery)
-                counts.add(batch)
-                handled = batch.count
+        let window = PublishWindow(publishing, acknowledgingTo: consumer)
+        try await window.whileOpen { group in
+            while !window.isClosed, let event = try await consumer.next(within: .seconds(1)) {
+                if case .delivery(let delivery) = event {
+                    let (batch, outgoing) = isolated(delivery)
+                    counts.add(batch)
+                    await window.publish(outgoing, of: delivery, messages: batch.count, in: &group)
+                } else if window.isEmpty {
+                    context.control.beat()
+                }
+                counts.report(to: context.control)
+                reporter.report(shelf.take())
             }
-            context.control.hold(0)
-            context.control.beat(done: handled)
-            counts.report(to: context.control)
-            reporter.report(shelf.take())
         }
     }
 
@@ -99,7 +99,7 @@ package struct ParseWorker {
     }
 }
 
-/// Outcomes since start, for watching.
+/// Outcomes since start, for watching; of a page that comes again after a failure, once more.
 private struct OutcomeCounts {
     private var counts: [String: Int64] = [:]
     private var reported: ContinuousClock.Instant?

@@ -5,10 +5,16 @@ import PipelineFile
 import Storage
 
 /// `store`: takes record batches, writes several of them in one transaction, and acknowledges after the commit.
+///
+/// While one transaction is written, the deliveries of the next are gathered and decoded. So under load transactions are
+/// as large as what came during the one before, and a live message waits for nobody.
 package struct StoreWorker {
-    /// A transaction holds at most this many messages, or what came within ``patience``, whichever is first.
-    private static let maximumMessages = 2_000
-    private static let patience: Duration = .milliseconds(50)
+    /// Enough deliveries for two full transactions: one that is written and one that is gathered.
+    private static let prefetch = 48
+    /// How long pages of history wait for more of them, counted from the first.
+    private static let patience: Duration = .milliseconds(20)
+    /// So many messages gathered are history, or a rush.
+    private static let worthPatience = 100
 
     private let context: WorkerContext
     private let shelf: StoreShelf
@@ -22,7 +28,8 @@ package struct StoreWorker {
         shelf = StoreShelf(StoreShelf.Content(store: try context.openStore(), of: context.pipeline))
         keeping = context.pipeline.store.messages == .all ? .all : .parsed
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
-        consumer = try context.consumer(of: [context.topology.workQueue(Topology.store)])
+        let queue = context.topology.workQueue(Topology.store)
+        consumer = try context.consumer(of: [queue], prefetch: Self.prefetch)
         isolation = Isolation(context, stage: Topology.store)
     }
 
@@ -39,153 +46,170 @@ package struct StoreWorker {
         await shelf.close()
     }
 
+    /// A transaction under way; its value is `nil` when the process drained before it was written.
+    private typealias Writing = Task<Written?, any Error>
+
     private func work() async throws {
         var totals = WriteTotals()
-        var kept: Delivery?
-        while let deliveries = try await collect(&kept) {
-            context.control.hold(deliveries.count)
-            // For the whole of it one generation: what is decoded by it is written by it.
-            let content = await shelf.take()
-            // Nothing can be said of one among several.
-            let suspect = deliveries.first.flatMap { Suspects.isSuspect($0) ? $0 : nil }
-            var hold = suspect.flatMap { isolation.suspects.hold($0) }
-            if let suspect, let instead = isolation.instead(of: suspect, hold) {
-                hold = nil
-                guard try await publishing.publish(instead) else { break }
-                consumer.acknowledge(suspect)
-                continue
-            }
-            let withdrawing = isolation.withdrawingOnDrain(hold)
-            defer { withdrawing?.cancel() }
-            var (items, outgoing) = decode(deliveries, types: content.types)
-            let written = try await write(items[...], to: content.store, holding: hold, failed: &outgoing)
-            guard let report = written else { break }
-            let deletions = DeletionWriter(context, store: content.store, channels: content.channels)
-            guard try await deletions.write(deliveries, failed: &outgoing) else { break }
-            hold = nil
-            guard try await publishing.publish(outgoing) else { break }
-            consumer.acknowledge(deliveries)
-            totals.add(report, failed: outgoing.count)
-            context.control.hold(0)
-            context.control.beat(done: items.count)
+        var writing: Writing?
+        defer { writing?.cancel() }
+        /// False when nothing more can be written.
+        func finishWriting() async throws -> Bool {
+            guard let task = writing else { return true }
+            writing = nil
+            guard let written = try await task.value else { return false }
+            totals.add(written)
             totals.report(to: context.control)
+            return true
+        }
+        while true {
+            // What is replaced is closed, so it must not be in use.
+            if shelf.hasNext { guard try await finishWriting() else { return } }
+            let content = writing == nil ? await shelf.take() : shelf.current
+            let gathered = try await gather(StoreBatch(content, context), beside: writing)
+            guard try await finishWriting() else { return }
+            if !gathered.batch.isEmpty { writing = Task { try await settle(gathered.batch) } }
+            switch gathered.end {
+            case .stopped:
+                _ = try await finishWriting()
+                return
+            case .suspect(let delivery):
+                guard try await finishWriting(), let written = try await settle(suspect: delivery) else { return }
+                totals.add(written)
+            case .enough: if writing == nil { context.control.beat() }
+            }
         }
     }
 
-    /// The next deliveries worth a transaction; empty when nothing came for a while, `nil` once the consumer stopped.
+    // MARK: Gathering
+
+    private enum GatheringEnd {
+        case enough, stopped
+        /// A delivery that is not for the others' company: a suspect is always alone, so that what happens is told of
+        /// it and of no other.
+        case suspect(Delivery)
+    }
+
+    /// Gathers deliveries worth a transaction: until it is full, or the one before is written and no more are here.
+    /// Empty when nothing came for a while.
+    private func gather(
+        _ empty: StoreBatch,
+        beside writing: Writing?
+    ) async throws -> (batch: StoreBatch, end: GatheringEnd) {
+        var batch = empty
+        var deadline: ContinuousClock.Instant?
+        while !batch.isFull {
+            let event: Received?
+            if let delivery = consumer.takeBuffered() {
+                event = .delivery(delivery)
+            } else if let writing {
+                event = try await consumer.next { _ = await writing.result }
+            } else if batch.isEmpty {
+                event = try await consumer.next(within: .seconds(1))
+            } else {
+                event = .idle
+            }
+            switch event {
+            case nil: return (batch, .stopped)
+            case .delivery(let delivery) where Suspects.isSuspect(delivery): return (batch, .suspect(delivery))
+            case .delivery(let delivery):
+                batch.add(delivery)
+                deadline = deadline ?? .now + Self.patience
+            case .idle:
+                guard batch.messages.count >= Self.worthPatience, let rest = deadline.map({ $0 - .now }), rest > .zero,
+                    case .delivery(let delivery)? = try await consumer.next(within: rest)
+                else { return (batch, .enough) }
+                if Suspects.isSuspect(delivery) { return (batch, .suspect(delivery)) }
+                batch.add(delivery)
+            }
+        }
+        return (batch, .enough)
+    }
+
+    // MARK: Writing
+
+    fileprivate struct Written {
+        var report = WriteReport()
+        /// Messages sent to a retry level or to the dead letters.
+        var failed = 0
+    }
+
+    /// Settles a delivery with nothing else in hand, and does not touch it when it is known to kill workers.
+    private func settle(suspect: Delivery) async throws -> Written? {
+        let hold = isolation.suspects.hold(suspect)
+        if let instead = isolation.instead(of: suspect, hold) {
+            hold?.withdraw()
+            guard try await publishing.publish(instead) else { return nil }
+            consumer.acknowledge(suspect)
+            return Written()
+        }
+        let withdrawing = isolation.withdrawingOnDrain(hold)
+        defer { withdrawing?.cancel() }
+        var batch = StoreBatch(await shelf.take(), context)
+        batch.add(suspect)
+        return try await settle(batch, holding: hold)
+    }
+
+    /// Writes a batch, publishes what cannot be written, and acknowledges.
     ///
-    /// - Parameter kept: a delivery that came with the last ones and was not for their company. A suspect is always
-    ///   alone, so that what happens is told of it and of no other.
-    private func collect(_ kept: inout Delivery?) async throws -> [Delivery]? {
-        let first: Delivery
-        if let delivery = kept {
-            first = delivery
-            kept = nil
-        } else {
-            guard let event = try await consumer.next(within: .seconds(1)) else { return nil }
-            guard case .delivery(let delivery) = event else { return [] }
-            first = delivery
+    /// - Parameter hold: withdrawn once everything is written.
+    /// - Returns: `nil` when the process drains before that.
+    private func settle(_ batch: StoreBatch, holding hold: Suspects.Hold? = nil) async throws -> Written? {
+        context.control.hold(batch.deliveries.count)
+        var outgoing = batch.failed
+        guard let report = try await write(batch, batch.messages.indices, holding: hold, failed: &outgoing) else {
+            return nil
         }
-        var deliveries = [first]
-        if Suspects.isSuspect(first) { return deliveries }
-        var messages = estimatedMessages(first)
-        let deadline = ContinuousClock.now + Self.patience
-        while messages < Self.maximumMessages {
-            let rest = deadline - ContinuousClock.now
-            guard rest > .zero, case .delivery(let delivery)? = try await consumer.next(within: rest) else { break }
-            if Suspects.isSuspect(delivery) {
-                kept = delivery
-                break
-            }
-            deliveries.append(delivery)
-            messages += estimatedMessages(delivery)
-        }
-        return deliveries
+        let deletions = DeletionWriter(context, store: batch.content.store, channels: batch.content.channels)
+        guard try await deletions.write(batch.deliveries, failed: &outgoing) else { return nil }
+        hold?.withdraw()
+        guard try await publishing.publish(outgoing) else { return nil }
+        consumer.acknowledge(batch.deliveries)
+        context.control.hold(0)
+        context.control.beat(done: batch.messages.count)
+        return Written(report: report, failed: outgoing.count)
     }
 
-    /// A full page counts as such; live pages of one are small. Exact counts would need a look inside.
-    private func estimatedMessages(_ delivery: Delivery) -> Int {
-        max(1, min(Page.maximumMessages, delivery.body.count / 500))
-    }
-
-    /// A message to write, and the delivery it came in.
-    private struct Item {
-        var parsed: ParsedMessage
-        var delivery: Delivery
-    }
-
-    /// What can be written, and what is to be published for what cannot.
-    private func decode(
-        _ deliveries: [Delivery],
-        types: [String: RecordType]
-    ) -> (items: [Item], failed: [OutgoingMessage]) {
-        var items: [Item] = []
-        var outgoing: [OutgoingMessage] = []
-        for delivery in deliveries where delivery.type != WireType.delete {
-            if let foreign = delivery.headers?.pipeline, foreign != context.pipeline.name {
-                let fault = Fault(.permanent, "the record batch belongs to pipeline '\(foreign)'")
-                outgoing.append(failed(delivery, fault))
-                continue
-            }
-            do {
-                for (index, element) in try RecordBatch.decode(delivery.body, types: types).enumerated() {
-                    switch element {
-                    case .parsed(let parsed): items.append(Item(parsed: parsed, delivery: delivery))
-                    case .broken(let error, let payload):
-                        let id = error.id?.description ?? "\(delivery.messageID ?? "batch"):\(index)"
-                        outgoing.append(failed(delivery, Fault(error), messageID: id, body: Page.alone(payload)))
-                    }
-                }
-            } catch {
-                outgoing.append(failed(delivery, Fault(error)))
-            }
-        }
-        return (items, outgoing)
-    }
-
-    /// Writes a batch, waiting out a database that is away. A batch the database does not take is halved until the
-    /// message at fault stands alone; that one is retried later or goes dead, and the rest commits.
+    /// Writes some messages of a batch, waiting out a database that is away. What the database does not take is halved
+    /// until the message at fault stands alone; that one is retried later or goes dead, and the rest commits.
     ///
     /// - Parameter hold: withdrawn once the database is away: waiting for it ends no worker.
-    /// - Returns: `nil` when the process drains before the batch is written.
+    /// - Returns: `nil` when the process drains before it is written.
     private func write(
-        _ items: ArraySlice<Item>,
-        to store: any Store,
+        _ batch: StoreBatch,
+        _ range: Range<Int>,
         holding hold: Suspects.Hold?,
         failed outgoing: inout [OutgoingMessage]
     ) async throws -> WriteReport? {
-        guard !items.isEmpty else { return WriteReport() }
-        let batch = items.map(\.parsed)
+        guard !range.isEmpty else { return WriteReport() }
+        let (store, messages) = (batch.content.store, Array(batch.messages[range]))
         do {
             return try await untilAvailable {
                 do {
-                    return try await context.tryingTwice { try await store.write(batch, keeping: keeping) }
+                    return try await context.tryingTwice { try await store.write(messages, keeping: keeping) }
                 } catch {
                     if Fault(error).kind == .outage { hold?.withdraw() }
                     throw error
                 }
             }
         } catch let fault as Fault where fault.kind == .transient || fault.kind == .permanent {
-            if let item = items.first, items.count == 1 {
-                let id = item.parsed.message.id.description
-                outgoing.append(failed(item.delivery, fault, messageID: id, body: RecordBatch.encode(batch)))
+            if range.count == 1 {
+                let message = context.failed(
+                    batch.delivery(of: range.lowerBound),
+                    in: Topology.store,
+                    fault,
+                    messageID: messages[0].message.id.description,
+                    body: RecordBatch.encode(messages)
+                )
+                outgoing.append(message)
                 return WriteReport()
             }
-            let middle = items.startIndex + items.count / 2
-            guard let first = try await write(items[..<middle], to: store, holding: hold, failed: &outgoing),
-                let second = try await write(items[middle...], to: store, holding: hold, failed: &outgoing)
+            let middle = range.lowerBound + range.count / 2
+            guard let first = try await write(batch, range.lowerBound..<middle, holding: hold, failed: &outgoing),
+                let second = try await write(batch, middle..<range.upperBound, holding: hold, failed: &outgoing)
             else { return nil }
             return first + second
         }
-    }
-
-    private func failed(
-        _ delivery: Delivery,
-        _ fault: Fault,
-        messageID: String? = nil,
-        body: [UInt8]? = nil
-    ) -> OutgoingMessage {
-        context.failed(delivery, in: Topology.store, fault, messageID: messageID, body: body)
     }
 
     private func untilAvailable<Result: Sendable>(
@@ -213,12 +237,11 @@ private struct WriteTotals {
     private var failed = 0
     private var reported: ContinuousClock.Instant?
 
-    /// - Parameter failed: messages sent to a retry level or to the dead letters.
-    mutating func add(_ report: WriteReport, failed: Int) {
-        written += report.written
-        unchanged += report.unchanged
-        records += report.records
-        self.failed += failed
+    mutating func add(_ batch: StoreWorker.Written) {
+        written += batch.report.written
+        unchanged += batch.report.unchanged
+        records += batch.report.records
+        failed += batch.failed
     }
 
     mutating func report(to control: ControlChannel) {

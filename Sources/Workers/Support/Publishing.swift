@@ -18,21 +18,40 @@ struct ConfirmedPublishing {
     var detour: @Sendable (OutgoingMessage) -> OutgoingMessage? = { _ in nil }
 
     /// How long a publish may still take once the process drains: enough for a broker that is there.
-    private static let grace: Duration = .seconds(2)
+    static let grace: Duration = .seconds(2)
 
     /// Returns once every message is confirmed.
     ///
     /// - Returns: false when the process drains before that; nothing upstream may be acknowledged then.
     func publish(_ messages: [OutgoingMessage]) async throws -> Bool {
-        var open = messages
-        var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
-        while !open.isEmpty {
-            let batch = open
-            let published = try await context.untilDrained(
+        try await publish(messages) { batch in
+            try await context.untilDrained(
                 grace: Self.grace,
                 waitingFor: { [publisher] in publisher.isHeldUp ? "the broker" : nil }
             ) { try await publisher.publish(batch) }
-            guard let results = published else { return false }
+        }
+    }
+
+    /// As ``publish(_:)``, for one of many at a time: the caller shows life, and closes the publisher to give up.
+    func publishAmongOthers(_ messages: [OutgoingMessage]) async throws -> Bool {
+        try await publish(messages) { batch in
+            do {
+                return try await publisher.publish(batch)
+            } catch is PublisherClosed where context.drain.isRequested {
+                return nil
+            }
+        }
+    }
+
+    /// - Parameter attempt: returns `nil` when it was given up because the process drains.
+    private func publish(
+        _ messages: [OutgoingMessage],
+        by attempt: ([OutgoingMessage]) async throws -> [PublishResult]?
+    ) async throws -> Bool {
+        var open = messages
+        var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
+        while !open.isEmpty {
+            guard let results = try await attempt(open) else { return false }
             var refused: [OutgoingMessage] = []
             for (message, result) in zip(open, results) {
                 switch result {

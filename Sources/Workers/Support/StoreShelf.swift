@@ -33,7 +33,10 @@ final class StoreShelf: Sendable {
 
     var current: Content { state.withLock { $0.current } }
 
-    /// What the next transaction is made with.
+    /// Whether ``take()`` would give another than ``current``, and close that.
+    var hasNext: Bool { state.withLock { $0.next != nil } }
+
+    /// What the next transaction is made with. What it replaces is closed: nothing may be written with that any more.
     func take() async -> Content {
         let (content, replaced) = state.withLock { state in
             if let next = state.next {

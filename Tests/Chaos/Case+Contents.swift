@@ -7,7 +7,7 @@ extension Case {
         Case("a record that crashes parse", dead: 1) { chaos in
             let rig = chaos.rig
             let library = try await crashingLibrary(in: rig.folder)
-            try rig.start(preloading: library)
+            try rig.start(with: ["LD_PRELOAD": library])
             try await rig.untilStored(200)
             try await rig.feeding {
                 try await rig.post("$BTC long POISON entry 68000 SL 67000")
@@ -22,7 +22,7 @@ extension Case {
             let library = try await crashingLibrary(in: rig.folder)
             // Posted before the start, so that it lies in the last page of the history.
             try await rig.post("$BTC long POISON entry 68000 SL 67000")
-            try rig.start(preloading: library)
+            try rig.start(with: ["LD_PRELOAD": library])
             try await eventually("it is dead", within: .seconds(90)) {
                 (try? await rig.count("select count(*) from dead_letters where error_code = 'crash'")) == 1
             }
@@ -105,14 +105,5 @@ extension Rig {
     fileprivate func expectCrashes() throws {
         guard log.contains("killed by SIGABRT") else { throw TimedOut(what: "a crash") }
         guard !log.contains("its breaker is open") else { throw TimedOut(what: "a breaker that stays closed") }
-    }
-
-    /// Changes the pipeline's tables behind its back.
-    func alter(_ sql: String) async throws {
-        let result = try await RunningProgram.run(
-            "/usr/bin/psql",
-            ["-q", "-v", "ON_ERROR_STOP=1", DatabaseServers.url(servers.directDatabaseURL, schema: name), "-c", sql]
-        )
-        guard result.exitCode == 0 else { throw TimedOut(what: result.errors) }
     }
 }

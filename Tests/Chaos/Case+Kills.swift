@@ -9,6 +9,12 @@ extension Case {
                 text.contains("UPDATE fetch_cursors SET contiguous_id")
             }
         },
+        Case("fetch killed as it publishes") { chaos in
+            try await chaos.killing("fetch", through: chaos.servers.broker) { connection, text in
+                // basic.publish is method 40 of class 60.
+                connection.opening.contains("fetch/1 publish") && text.contains("\u{0}\u{3C}\u{0}\u{28}")
+            }
+        },
         Case("parse killed between confirm and acknowledge") { chaos in
             try await chaos.killing("parse", through: chaos.servers.broker) { connection, text in
                 // basic.ack is method 80 of class 60.
@@ -31,70 +37,12 @@ extension Case {
             let rig = chaos.rig
             try rig.start()
             _ = try await rig.running("fetch")
-            var random = chaos.random
-            let kills = chaos.times(8, 300)
+            let end = ContinuousClock.now + .seconds(chaos.killSeconds)
             try await rig.feeding {
-                for _ in 0..<kills {
-                    let victims = try await rig.workers().filter {
-                        ["fetch", "parse", "store", "deadletter"].contains($0.name)
-                    }.compactMap(\.pid)
-                    if let victim = victims.randomElement(using: &random) { kill(victim, SIGKILL) }
+                while .now < end {
+                    try await rig.killRandomWorker(&chaos.random)
                     try await rig.sleep(seconds: 2)
                 }
-            }
-        },
-        Case("supervisor killed, then started") { chaos in
-            let rig = chaos.rig
-            try rig.start()
-            for _ in 0..<chaos.times(2, 5) {
-                _ = try await rig.running("fetch")
-                try await rig.feeding { try await rig.sleep(seconds: 0.5) }
-                let pids = try await rig.workers().compactMap(\.pid)
-                rig.supervisor?.send(SIGKILL)
-                await rig.supervisor?.exitCode()
-                try await eventually("no orphan is left", within: .seconds(30)) {
-                    pids.allSatisfy { kill($0, 0) != 0 }
-                }
-                try rig.start()
-            }
-        },
-        Case("stopped and started under load") { chaos in
-            let rig = chaos.rig
-            var random = chaos.random
-            for _ in 0..<chaos.times(4, 20) {
-                try rig.start()
-                _ = try await rig.running("setup")
-                let seconds = Double.random(in: 0.2...3, using: &random)
-                try await rig.feeding { try await rig.sleep(seconds: seconds) }
-                try await rig.stop()
-            }
-            try rig.start()
-        },
-        Case("two supervisors") { chaos in
-            let rig = chaos.rig
-            let other = try TemporaryFolder()
-            try rig.writePipeline(to: other)
-            try rig.start()
-            let second = try rig.launch(in: other, rig.environment, "second")
-            try await rig.feeding {
-                try await rig.sleep(seconds: 4)
-                if let fetch = try await rig.pid(of: "fetch") { kill(fetch, SIGKILL) }
-                try await rig.sleep(seconds: 2)
-            }
-            await second.stop()
-        },
-        Case("everything delivered a second time", extra: "workers: { store: { replicas: 4 } }") { chaos in
-            let rig = chaos.rig
-            try rig.start()
-            try await rig.untilStored(500)
-            for _ in 0..<2 {
-                try await rig.stop()
-                _ = try await RunningProgram.run(
-                    "/usr/bin/psql",
-                    ["-q", chaos.servers.directDatabaseURL, "-c", "delete from \(rig.name).fetch_cursors"]
-                )
-                try rig.start()
-                try await rig.sleep(seconds: 2)
             }
         },
     ]
@@ -129,5 +77,13 @@ extension Chaos {
             old = victim
         }
         proxy.watch(nil)
+    }
+}
+
+extension Rig {
+    /// Ends a worker without warning.
+    func killRandomWorker(_ random: inout SplitMix64) async throws {
+        let victims = try await workers().filter { ["fetch", "parse", "store", "deadletter"].contains($0.name) }
+        if let victim = victims.compactMap(\.pid).randomElement(using: &random) { kill(victim, SIGKILL) }
     }
 }

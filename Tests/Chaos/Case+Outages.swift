@@ -19,20 +19,10 @@ extension Case {
             }
         },
         Case("memory alarm") { chaos in
-            let seconds = chaos.seconds(5, 60)
-            try await chaos.during {
-                try await chaos.servers.shell("rabbitmq_ctl $DIR/mq set_vm_memory_high_watermark 0.00001")
-                try await chaos.rig.sleep(seconds: seconds)
-                try await chaos.servers.shell("rabbitmq_ctl $DIR/mq set_vm_memory_high_watermark 0.4")
-            }
+            try await chaos.alarm("set_vm_memory_high_watermark 0.00001", "set_vm_memory_high_watermark 0.4")
         },
         Case("disk alarm") { chaos in
-            let seconds = chaos.seconds(5, 60)
-            try await chaos.during {
-                try await chaos.servers.shell("rabbitmq_ctl $DIR/mq set_disk_free_limit 1000000000000000")
-                try await chaos.rig.sleep(seconds: seconds)
-                try await chaos.servers.shell("rabbitmq_ctl $DIR/mq set_disk_free_limit 50MB")
-            }
+            try await chaos.alarm("set_disk_free_limit 1000000000000000", "set_disk_free_limit 50MB")
         },
         Case("queue full") { chaos in
             let rig = chaos.rig
@@ -58,31 +48,27 @@ extension Case {
             guard !rig.log.contains("will be tried again") else { throw TimedOut(what: "an outage without attempts") }
         },
     ]
-
-    static let networks: [Case] = [
-        Case("latency of 50 ms to broker and database") { chaos in
-            try await chaos.network(.latency(.milliseconds(50)), for: chaos.seconds(4, 30))
-        },
-        Case("slow drip to the database") { chaos in
-            try await chaos.network(.drip(.milliseconds(2)), for: chaos.seconds(4, 30), [chaos.servers.database])
-        },
-        Case("connections cut in the middle of a frame") { chaos in
-            var random = chaos.random
-            for _ in 0..<chaos.times(3, 10) {
-                let bytes = Int.random(in: 500...60_000, using: &random)
-                try await chaos.network(.cut(afterBytes: bytes), for: 2)
-            }
-        },
-        Case("black hole to the broker") { chaos in
-            try await chaos.network(.blackHole, for: chaos.seconds(25, 60), [chaos.servers.broker])
-        },
-        Case("black hole to the database", isLong: true) { chaos in
-            try await chaos.network(.blackHole, for: 60, [chaos.servers.database])
-        },
-    ]
 }
 
 extension Chaos {
+    /// Has the broker take no publishes for a while, in which everybody must stay alive.
+    ///
+    /// - Parameters:
+    ///   - raise: what `rabbitmqctl` is told first.
+    ///   - clear: what it is told in the end.
+    fileprivate func alarm(_ raise: String, _ clear: String) async throws {
+        try await during {
+            let before = try await rig.workers().compactMap(\.pid)
+            try await servers.shell("rabbitmq_ctl $DIR/mq \(raise)")
+            try await rig.sleep(seconds: seconds(5, 60))
+            let after = try await rig.workers().compactMap(\.pid)
+            guard !after.isEmpty, before == after else {
+                throw TimedOut(what: "an alarm that every worker outlives: \(before) became \(after)")
+            }
+            try await servers.shell("rabbitmq_ctl $DIR/mq \(clear)")
+        }
+    }
+
     /// Starts the tree where it does not run and brings something about while messages come.
     func during(_ fault: () async throws -> Void) async throws {
         if rig.supervisor == nil { try rig.start() }
@@ -90,19 +76,6 @@ extension Chaos {
         try await rig.feeding {
             try await rig.sleep(seconds: 0.3)
             try await fault()
-        }
-    }
-
-    func network(
-        _ fault: FaultProxy.Fault,
-        for seconds: Double,
-        _ proxies: [FaultProxy]? = nil
-    ) async throws {
-        let proxies = proxies ?? [servers.broker, servers.database]
-        try await during {
-            for proxy in proxies { proxy.set(fault) }
-            try await rig.sleep(seconds: seconds)
-            for proxy in proxies { proxy.set(.none) }
         }
     }
 }

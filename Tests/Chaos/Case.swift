@@ -5,8 +5,7 @@ struct Case: Sendable {
     let name: String
     /// Messages that must end in the dead letters.
     var dead = 0
-    /// Further sections of `pipeline.yaml`.
-    var extra = ""
+    var setting = Rig.Setting()
     /// Only in the long run.
     var isLong = false
     let run: @Sendable (inout Chaos) async throws -> Void
@@ -14,15 +13,24 @@ struct Case: Sendable {
     init(
         _ name: String,
         dead: Int = 0,
-        extra: String = "",
+        _ setting: Rig.Setting = Rig.Setting(),
         isLong: Bool = false,
         run: @escaping @Sendable (inout Chaos) async throws -> Void
     ) {
         self.name = name
         self.dead = dead
-        self.extra = extra
+        self.setting = setting
         self.isLong = isLong
         self.run = run
+    }
+}
+
+/// Thrown by a case that this machine cannot carry out.
+struct Skipped: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
     }
 }
 
@@ -30,7 +38,11 @@ struct Case: Sendable {
 struct Chaos {
     let rig: Rig
     let isQuick: Bool
+    /// How long the case of a random kill every two seconds goes on.
+    let killSeconds: Int
     var random: SplitMix64
+    /// What the case found out, for its line.
+    var remark = ""
 
     var servers: Servers { rig.servers }
 
@@ -55,7 +67,11 @@ struct SplitMix64: RandomNumberGenerator {
 }
 
 extension Case {
-    static let all: [Case] = [baseline] + kills + outages + networks + contents
-    /// Without a fault: what the recording makes is the measure for the others.
-    static let baseline = Case("no fault") { chaos in try chaos.rig.start() }
+    static let all: [Case] =
+        [baseline] + kills + trees + outages + networks + contents + operators + disks
+    /// Without a fault: what the recording makes, and what a message of each kind makes, is the measure for the others.
+    static let baseline = Case("no fault") { chaos in
+        try chaos.rig.start()
+        for kind in Feeder.Kind.allCases { try await chaos.rig.post(kind) }
+    }
 }

@@ -22,6 +22,18 @@ import TestSupport
     @Option(help: "Messages of history in each case.")
     var messages: Int?
 
+    @Option(help: "Seconds for which a random worker is killed every two.")
+    var killSeconds: Int?
+
+    @Option(help: "Seconds that a case may take to drain.")
+    var patience = 150
+
+    @Option(help: "Instead of the cases: minutes of steady load with a kill every ten seconds.")
+    var soak: Double?
+
+    @Option(help: "Messages a second of the soak; by default half of what the pipeline does at most.")
+    var rate: Int?
+
     @Flag(help: "Only print the names of the cases.")
     var list = false
 
@@ -35,7 +47,12 @@ import TestSupport
         let servers = try await Servers()
         let signals = stopsOnSignals(servers)
         defer { signals.forEach { $0.cancel() } }
-        let result = await Result { try await play(chosen, on: servers) }
+        let result = await Result {
+            let folder = try TemporaryFolder()
+            let source = try await Source(in: folder, messages: messages ?? (quick ? 1_500 : 6_000), seed: seed)
+            guard let soak else { return try await play(chosen, source, on: servers) }
+            return try await Soak(servers, source, seed: seed).run(minutes: soak, rate: rate)
+        }
         await servers.stop()
         if try !result.get() { throw ExitCode.failure }
     }
@@ -56,50 +73,41 @@ import TestSupport
     }
 
     /// - Returns: whether every case held.
-    private func play(_ chosen: [Case], on servers: Servers) async throws -> Bool {
-        let folder = try TemporaryFolder()
-        let recording = folder.url.appending(path: "recording.jsonl")
-        try await SimulatedDiscord.record(
-            ["bulk", "--messages", "\(messages ?? (quick ? 1_500 : 6_000))", "--channels", "3", "--seed", "\(seed)"],
-            to: recording
-        )
-        let channels = try Self.channelIDs(in: recording)
+    private func play(_ chosen: [Case], _ source: Source, on servers: Servers) async throws -> Bool {
         var oracle = Oracle()
-        var lines: [String] = []
-        var (total, allHold) = (0, true)
+        var report = Report()
         var random = SplitMix64(seed: seed)
+        Report.printHeader()
         for one in chosen {
             let start = ContinuousClock.now
-            let rig = try await Rig(servers, recording: recording, channels: channels, extra: one.extra)
-            var chaos = Chaos(rig: rig, isQuick: quick, random: SplitMix64(seed: random.next()))
+            let rig = try await source.rig(on: servers, one.setting)
+            var chaos = Chaos(
+                rig: rig,
+                isQuick: quick,
+                killSeconds: killSeconds ?? (quick ? 16 : 600),
+                random: SplitMix64(seed: random.next())
+            )
             var verdict = Oracle.Verdict()
             do {
                 try await one.run(&chaos)
-                servers.heal()
-                if one.name == Case.baseline.name {
-                    try await rig.untilStored(try await rig.expected())
-                    oracle.signals = try await rig.count("select count(*) from trading_signal")
-                    oracle.stops = try await rig.count("select count(*) from trading_signal_trading_stops")
-                }
-                verdict = try await oracle.judge(rig)
+                rig.heal()
+                if one.name == Case.baseline.name { try await oracle.learn(from: rig) }
+                verdict = try await oracle.judge(rig, within: .seconds(patience))
+            } catch let skipped as Skipped {
+                report.skip(one, because: skipped.description)
+                await rig.end()
+                continue
             } catch {
                 verdict.note = "\(error)"
             }
-            servers.heal()
-            let holds = verdict.note.isEmpty && verdict.holds(expectingDead: one.dead)
-            let line = Self.line(one, verdict, holds, ContinuousClock.now - start)
-            print(line)
-            fflush(nil)
-            lines.append(line)
-            total += verdict.messages
-            allHold = allHold && holds
+            rig.heal()
+            let holds = verdict.holds(expectingDead: one.dead)
+            report.add(one, verdict, holds: holds, remark: chaos.remark, ContinuousClock.now - start)
             await rig.end()
             if !holds { try keep(rig.log, of: one) }
         }
-        print("\n" + Self.header)
-        lines.forEach { print($0) }
-        print("\nseed \(seed): \(lines.count) cases, \(total) messages, \(allHold ? "all hold" : "NOT all hold")")
-        return allHold
+        report.printTable(seed: seed)
+        return report.allHold
     }
 
     private func keep(_ log: String, of one: Case) throws {
@@ -108,46 +116,34 @@ import TestSupport
         try log.write(to: file, atomically: true, encoding: .utf8)
         print("  its log: \(file.path)")
     }
+}
 
-    private static let header =
-        "RESULT  \("CASE".padding(toLength: 46, withPad: " ", startingAt: 0))  MESSAGES   LOST  SURPLUS   DEAD  QUEUED  BOOKS  RECOVERY   TIME"
+/// The history that every case begins with.
+struct Source {
+    /// Kept, since the recording goes with it.
+    private let folder: TemporaryFolder
+    private let recording: URL
+    private let channels: [String]
 
-    private static func line(_ one: Case, _ verdict: Oracle.Verdict, _ holds: Bool, _ time: Duration) -> String {
-        func cell(_ value: some CustomStringConvertible, _ width: Int) -> String {
-            let text = "\(value)"
-            return String(repeating: " ", count: max(0, width - text.count)) + text
-        }
-        let name = one.name.padding(toLength: 46, withPad: " ", startingAt: 0)
-        let numbers = [
-            cell(verdict.messages, 8), cell(verdict.lost, 5), cell(verdict.surplus, 7), cell(verdict.dead, 5),
-            cell(verdict.queued, 6), cell(verdict.balances ? "ok" : "off", 5),
-            cell(String(format: "%.1fs", verdict.recovery.inSeconds), 8),
-            cell(String(format: "%.0fs", time.inSeconds), 5),
-        ]
-        return "\(holds ? "holds " : "FAILS ")  \(name)  \(numbers.joined(separator: "  "))  \(verdict.note)"
-    }
-
-    private static func channelIDs(in recording: URL) throws -> [String] {
+    init(in folder: TemporaryFolder, messages: Int, seed: UInt64) async throws {
+        recording = folder.url.appending(path: "recording.jsonl")
+        try await SimulatedDiscord.record(
+            ["bulk", "--messages", "\(messages)", "--channels", "3", "--seed", "\(seed)"],
+            to: recording
+        )
         var ids: [String] = []
         for match in try String(contentsOf: recording, encoding: .utf8).matches(of: /"channel_id":"(\d+)"/)
         where !ids.contains(String(match.1)) {
             ids.append(String(match.1))
             if ids.count == 3 { break }
         }
-        return ids
+        channels = ids
+        self.folder = folder
     }
-}
 
-extension Rig {
-    func expected() async throws -> Int {
-        var count = 0
-        for channel in channels { count += try await discord.ingestibleIDs(channel: channel).count }
-        return count
+    func rig(on servers: Servers, _ setting: Rig.Setting = Rig.Setting()) async throws -> Rig {
+        try await Rig(servers, recording: recording, channels: channels, setting)
     }
-}
-
-extension Duration {
-    fileprivate var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }
 
 extension Result where Failure == any Error {

@@ -7,8 +7,9 @@ import TestSupport
 struct Oracle {
     struct Verdict {
         var messages = 0
+        /// Messages that are neither stored nor dead, and rows that a stored message should have made and did not.
         var lost = 0
-        /// Rows that no message of the source accounts for: of a record, of one of its stops, or of a message.
+        /// Rows that no message of the source accounts for, and dead letters of no message.
         var surplus = 0
         var dead = 0
         var queued = 0
@@ -18,63 +19,79 @@ struct Oracle {
         var note = ""
 
         func holds(expectingDead: Int) -> Bool {
-            lost == 0 && surplus == 0 && dead == expectingDead && queued == 0 && balances
+            note.isEmpty && lost == 0 && surplus == 0 && dead == expectingDead && queued == 0 && balances
         }
     }
 
-    /// Records and stops that the recording makes without any fault.
-    var signals = 0
-    var stops = 0
-    /// The case may leave records out, since it has made messages with records go dead or change.
-    static let patience: Duration = .seconds(150)
+    /// The rows of each message, each with the name of its table.
+    typealias Rows = [UInt64: Set<String>]
+
+    /// Messages whose rows are compared at once.
+    private static let chunk = 50_000
+
+    /// What the recording makes without any fault.
+    private var recorded: Rows = [:]
+    /// What a message of each kind makes.
+    private var made: [Feeder.Kind: Set<String>] = [:]
+
+    /// Takes a pipeline that nothing befell for the measure of all others.
+    mutating func learn(from rig: Rig) async throws {
+        let ids = try await rig.sourceIDs()
+        try await rig.untilStored(ids.count)
+        recorded = try await rig.rows(after: 0, through: .max)
+        for (id, kind) in rig.posted { made[kind] = recorded.removeValue(forKey: id) }
+        guard made[.signal]?.count == 4, made[.talk]?.count == 1, recorded.values.contains(where: { $0.count > 1 })
+        else { throw TimedOut(what: "records to measure by") }
+    }
 
     /// Waits until the pipeline has drained, or cannot any more, and counts.
-    func judge(_ rig: Rig) async throws -> Verdict {
-        var expected: Set<String> = []
-        for channel in rig.channels { expected.formUnion(try await rig.discord.ingestibleIDs(channel: channel)) }
+    func judge(_ rig: Rig, within patience: Duration) async throws -> Verdict {
+        let expected = try await rig.sourceIDs()
         let start = ContinuousClock.now
         var verdict = Verdict()
         verdict.messages = expected.count
         do {
-            try await eventually("everything is in the tables", within: Self.patience) {
-                guard try await rig.accounted() >= expected.count else { return false }
-                return true
+            try await eventually("everything is in the tables", within: patience) {
+                try await rig.accounted() >= expected.count
             }
         } catch is TimedOut {
             verdict.note = "did not drain"
         }
         verdict.recovery = ContinuousClock.now - start
-        let stored = Set(try await rig.rows("select id from messages").compactMap { $0[0] })
-        let dead = Set(
-            try await rig.rows("select distinct unnest(message_ids)::text from dead_letters").compactMap { $0[0] }
-        )
-        verdict.lost = expected.subtracting(stored).subtracting(dead).count
-        verdict.dead = try await rig.count("select count(*) from dead_letters")
-        verdict.surplus = stored.subtracting(expected).count
-        verdict.surplus += abs(try await rig.count("select count(*) from trading_signal") - signals - rig.postedSignals)
-        verdict.surplus += abs(
-            try await rig.count("select count(*) from trading_signal_trading_stops") - stops - 2 * rig.postedSignals
-        )
+        let letters = try await rig.deadLetters()
+        let dead = Set(letters.joined())
+        verdict.dead = max(letters.count, dead.count)
+        verdict.surplus = dead.subtracting(expected).count
+        try await compare(rig, expected, dead, &verdict)
         // The last acknowledgement reaches the queue a little after the commit.
         for _ in 0..<20 {
-            verdict.queued = try await rig.servers.queued(prefix: rig.name)
+            verdict.queued = try await rig.queued()
             if verdict.queued == 0 || !verdict.note.isEmpty { break }
             try await rig.sleep(seconds: 0.5)
         }
         verdict.balances = try await rig.withStore { try await $0.books() }.balances
         return verdict
     }
-}
 
-extension Rig {
-    /// Messages in the tables or the dead letters.
-    func accounted() async throws -> Int {
-        try await count(
-            """
-            select count(*) from (
-                select id from messages union select distinct unnest(message_ids) from dead_letters
-            ) known
-            """
-        )
+    /// - Parameter expected: ascending.
+    private func compare(_ rig: Rig, _ expected: [UInt64], _ dead: Set<UInt64>, _ verdict: inout Verdict) async throws {
+        var floor: UInt64 = 0
+        for start in stride(from: 0, to: max(1, expected.count), by: Self.chunk) {
+            let chunk = expected[start...].prefix(Self.chunk)
+            let isLast = start + Self.chunk >= expected.count
+            let ceiling = isLast ? UInt64(Int64.max) : chunk.last ?? floor
+            var actual = try await rig.rows(after: floor, through: ceiling)
+            floor = ceiling
+            for id in chunk {
+                guard let rows = actual.removeValue(forKey: id) else {
+                    if !dead.contains(id) { verdict.lost += 1 }
+                    continue
+                }
+                guard let due = recorded[id] ?? rig.posted[id].flatMap({ made[$0] }) else { continue }
+                verdict.lost += due.subtracting(rows).count
+                verdict.surplus += rows.subtracting(due).count
+            }
+            verdict.surplus += actual.values.reduce(0) { $0 + $1.count }
+        }
     }
 }

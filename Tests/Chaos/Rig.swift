@@ -1,27 +1,39 @@
 import Foundation
-import Logging
 import Model
-import Storage
 import TestSupport
 
 /// One pipeline of a case: its folder, its Discord, its tree, and what it ought to have in its tables.
 final class Rig {
+    /// What the pipeline is made of.
+    struct Setting: Sendable {
+        /// Further sections of `pipeline.yaml`.
+        var extra = ""
+        /// The supervisor's own RabbitMQ instead of the one that all cases share.
+        var hasManagedBroker = false
+        /// A file in the data folder instead of Postgres.
+        var hasSQLite = false
+    }
+
     let servers: Servers
     let folder: TemporaryFolder
     let name: String
+    let setting: Setting
     let discord: SimulatedDiscord
+    /// Between fetch and Discord.
+    let discordProxy: FaultProxy
     let channels: [String]
     private(set) var supervisor: RunningProgram?
-    /// Messages posted while it ran, by whether they are signals.
-    private(set) var postedSignals = 0
-    private(set) var posted = 0
+    /// What was posted while it ran and by kind, where what becomes of it is known.
+    private(set) var posted: Feeder.Posts = [:]
+    private var postings = 0
     var environment: [String: String] = [:]
     private var starts = 0
+    private var mounts: [String] = []
 
-    /// - Parameter extra: further sections of `pipeline.yaml`.
-    init(_ servers: Servers, recording: URL, channels: [String], extra: String = "") async throws {
+    init(_ servers: Servers, recording: URL, channels: [String], _ setting: Setting = Setting()) async throws {
         self.servers = servers
         self.channels = channels
+        self.setting = setting
         folder = try TemporaryFolder()
         name = "c\(UInt32.random(in: 0...UInt32.max))"
         _ = try await RunningProgram.run(
@@ -29,22 +41,33 @@ final class Rig {
             ["-q", servers.directDatabaseURL, "-c", "create schema \(name)"]
         )
         discord = try await SimulatedDiscord(recordings: [recording], logs: folder.url)
-        environment = [
-            "RABBITMQ_URL": servers.brokerURL,
-            "DATABASE_URL": DatabaseServers.url(servers.databaseURL, schema: name),
-            "DISCORD_TOKEN": SimulatedDiscord.token,
-        ]
-        try writePipeline(to: folder, extra: extra)
+        guard let port = URL(string: discord.api)?.port.flatMap({ UInt16(exactly: $0) }) else {
+            throw TimedOut(what: "the simulator's port")
+        }
+        discordProxy = try FaultProxy(to: port)
+        environment = ["DISCORD_TOKEN": SimulatedDiscord.token]
+        if !setting.hasManagedBroker { environment["RABBITMQ_URL"] = servers.brokerURL }
+        if !setting.hasSQLite { environment["DATABASE_URL"] = DatabaseServers.url(servers.databaseURL, schema: name) }
+        try writePipeline(to: folder)
     }
 
-    func writePipeline(to folder: TemporaryFolder, extra: String = "") throws {
+    /// Past the proxy, for looking at the rows.
+    var tablesURL: String {
+        setting.hasSQLite
+            ? "sqlite:\(folder.url.appending(path: "data/rows.db").path)"
+            : DatabaseServers.url(servers.directDatabaseURL, schema: name)
+    }
+
+    func writePipeline(to folder: TemporaryFolder) throws {
         let list = channels.enumerated().map { "  - { name: c\($0 + 1), id: \"\($1)\", since: 2020-01-01 }\n" }.joined()
+        let api = discord.api.replacing(/:\d+/, with: ":\(discordProxy.port)")
+        let broker = setting.hasManagedBroker ? "managed" : "${RABBITMQ_URL}"
         try folder.write(
             """
             name: \(name)
-            broker: { url: "${RABBITMQ_URL}", prefix: \(name) }
-            store: { url: "${DATABASE_URL}" }
-            discord: { token: "${DISCORD_TOKEN}", api: "\(discord.api)", live: false, poll: 1s }
+            broker: { url: "\(broker)", prefix: \(name) }
+            store: { url: "\(setting.hasSQLite ? "sqlite:data/rows.db" : "${DATABASE_URL}")" }
+            discord: { token: "${DISCORD_TOKEN}", api: "\(api)", live: false, poll: 1s }
             parsers: parsers/
             channels:
             \(list)
@@ -63,7 +86,7 @@ final class Rig {
                   trading_stops:
                     type: { type: enum, values: [stop_loss, take_profit], required: true }
                     price: { type: decimal, required: true }
-            \(extra)
+            \(setting.extra)
             """,
             to: "pipeline.yaml"
         )
@@ -73,11 +96,13 @@ final class Rig {
 
     // MARK: The tree
 
-    func start(preloading library: String? = nil) throws {
-        var environment = environment
-        if let library { environment["LD_PRELOAD"] = library }
+    func start(with variables: [String: String] = [:]) throws {
         starts += 1
-        supervisor = try launch(in: folder, environment, "supervisor-\(starts)")
+        supervisor = try launch(
+            in: folder,
+            environment.merging(variables) { _, new in new },
+            "supervisor-\(starts)"
+        )
     }
 
     func launch(in folder: TemporaryFolder, _ environment: [String: String], _ log: String) throws -> RunningProgram {
@@ -99,11 +124,18 @@ final class Rig {
         }
     }
 
+    func heal() {
+        servers.heal()
+        discordProxy.set(.none)
+    }
+
     /// Stops everything and gives the tables' room back.
     func end() async {
         supervisor?.send(SIGTERM)
         await supervisor?.exitCode()
         await discord.stop()
+        discordProxy.stop()
+        for path in mounts { _ = try? await RunningProgram.run("/bin/umount", ["--lazy", path]) }
         _ = try? await RunningProgram.run(
             "/usr/bin/psql",
             ["-q", servers.directDatabaseURL, "-c", "set client_min_messages = error; drop schema \(name) cascade"]
@@ -118,12 +150,7 @@ final class Rig {
     }
 
     func workers() async throws -> [(name: String, pid: Int32?, isOpen: Bool, services: [String: String])] {
-        let result = try await RunningProgram.run(
-            Project.binary("chaffinch"),
-            ["status", "--json"],
-            environment: environment,
-            in: folder.url
-        )
+        let result = try await command(["status", "--json"])
         guard result.exitCode != 69, let json = try? JSONDocument(result.output) else { return [] }
         return json.root["workers"]?.elements.map { worker in
             let services = worker["services"]?.members.map { ($0.key, $0.value.string ?? "") } ?? []
@@ -132,6 +159,11 @@ final class Rig {
                 worker["breaker"]?["state"]?.string == "open", Dictionary(uniqueKeysWithValues: services)
             )
         } ?? []
+    }
+
+    /// Runs the program beside the tree.
+    func command(_ arguments: [String]) async throws -> (exitCode: Int32, output: String, errors: String) {
+        try await RunningProgram.run(Project.binary("chaffinch"), arguments, environment: environment, in: folder.url)
     }
 
     func pid(of worker: String) async throws -> Int32? {
@@ -148,57 +180,62 @@ final class Rig {
         return found!
     }
 
+    /// Messages that wait in any queue of the pipeline.
+    func queued() async throws -> Int {
+        try await servers.queued(
+            prefix: name,
+            managedIn: setting.hasManagedBroker ? folder.url.appending(path: "data/broker").path : nil
+        )
+    }
+
+    /// Makes the data folder a small disk of its own, before the start.
+    func mountData(megabytes: Int) async throws {
+        let path = folder.url.appending(path: "data").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        let result = try await RunningProgram.run(
+            "/bin/mount",
+            ["-t", "tmpfs", "-o", "size=\(megabytes)m,mode=700", "chaos", path]
+        )
+        guard result.exitCode == 0 else { throw Skipped("may not mount a small disk here") }
+        mounts.append(path)
+    }
+
     // MARK: Messages
 
+    /// Posts something of which only the fate as a message is followed, not what it makes.
     func post(_ content: String) async throws {
-        let channel = channels[posted % channels.count]
+        let channel = channels[postings % channels.count]
         try await discord.order("messages", #"{"channel_id":"\#(channel)","content":"\#(content)"}"#)
-        posted += 1
+        postings += 1
+    }
+
+    func post(_ kind: Feeder.Kind) async throws {
+        let message = #"{"channel_id":"\#(channels[0])","content":"\#(kind.content)"}"#
+        let answer = try await discord.order("messages", message)
+        guard let id = answer.root["id"]?.string.flatMap({ UInt64($0) }) else { throw TimedOut(what: "a post") }
+        posted[id] = kind
     }
 
     /// Posts for so long as `body` runs, so that there is always something under way.
-    func feeding<Result>(_ body: () async throws -> Result) async throws -> Result {
-        let feeder = Feeder(discord, channels)
+    ///
+    /// - Parameter rate: messages a second.
+    func feeding<Result>(rate: Double = 25, _ body: (Feeder) async throws -> Result) async throws -> Result {
+        let feeder = Feeder(discord, channels, rate: rate)
         feeder.start()
         let result: Result
         do {
-            result = try await body()
+            result = try await body(feeder)
         } catch {
             _ = await feeder.stop()
             throw error
         }
-        let posts = await feeder.stop()
-        posted += posts
-        postedSignals += (posts + 4) / 5
+        posted.merge(await feeder.stop()) { old, _ in old }
         return result
     }
 
+    func feeding<Result>(_ body: () async throws -> Result) async throws -> Result {
+        try await feeding { _ in try await body() }
+    }
+
     func sleep(seconds: Double) async throws { try await Task.sleep(for: .seconds(seconds)) }
-
-    // MARK: The tables
-
-    func withStore<Result>(_ body: (any Store) async throws -> Result) async throws -> Result {
-        let store = try openStore(
-            DatabaseServers.url(servers.directDatabaseURL, schema: name),
-            schema: StoreSchema(pipeline: name, records: []),
-            name: "chaos",
-            logger: Logger(label: "chaos") { _ in SwiftLogNoOpLogHandler() }
-        )
-        do {
-            let result = try await body(store)
-            await store.close()
-            return result
-        } catch {
-            await store.close()
-            throw error
-        }
-    }
-
-    func rows(_ sql: String) async throws -> [[String?]] { try await withStore { try await $0.rows(sql).rows } }
-    func count(_ sql: String) async throws -> Int { Int(try await rows(sql).first?.first.flatMap { $0 } ?? "0") ?? 0 }
-    func stored() async -> Int { (try? await count("select count(*) from messages")) ?? 0 }
-
-    func untilStored(_ count: Int) async throws {
-        try await eventually("\(count) messages are stored", within: .seconds(120)) { await stored() >= count }
-    }
 }

@@ -39,6 +39,11 @@ final class Servers {
         broker.retarget(to: try Self.port(in: url))
     }
 
+    var brokerPID: Int32? {
+        let text = try? String(contentsOf: folder.url.appending(path: "mq/node.pid"), encoding: .utf8)
+        return text.flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    }
+
     func heal() {
         for proxy in [broker, database] {
             proxy.set(.none)
@@ -71,8 +76,24 @@ final class Servers {
     }
 
     /// Messages that wait in any queue of a pipeline.
-    func queued(prefix: String) async throws -> Int {
-        let lines = try await shell("rabbitmq_ctl $DIR/mq list_queues name messages")
+    ///
+    /// - Parameter folder: that of the pipeline's own broker; `nil` for the one that all share.
+    func queued(prefix: String, managedIn folder: String?) async throws -> Int {
+        let list = "list_queues name messages"
+        let lines: String
+        if let folder {
+            // Its node is named for its folder, and only its epmd knows how.
+            lines = try await shell(
+                """
+                export HOME='\(folder)' RABBITMQ_CONF_ENV_FILE=/dev/null ERL_EPMD_PORT
+                ERL_EPMD_PORT=$(sed 's/.*"epmd":\\([0-9]*\\).*/\\1/' '\(folder)/ports.json')
+                node=$("$(_rabbitmq_epmd)" -names | sed -n 's/^name \\(chaffinch[^ ]*\\) at port.*/\\1/p')
+                "$(_rabbitmq_home)/sbin/rabbitmqctl" --quiet --node "$node@localhost" \(list)
+                """
+            )
+        } else {
+            lines = try await shell("rabbitmq_ctl $DIR/mq \(list)")
+        }
         return lines.split(separator: "\n").reduce(0) { sum, line in
             let words = line.split(separator: "\t")
             guard words.count == 2, words[0].hasPrefix(prefix) else { return sum }

@@ -14,7 +14,7 @@ package final class FaultProxy: Sendable {
         case latency(Duration)
         /// Sixteen bytes at a time, with so long a pause after each.
         case drip(Duration)
-        /// Every connection ends after so many bytes from the client.
+        /// Every connection ends after so many bytes in either direction, in the middle of whatever that is.
         case cut(afterBytes: Int)
         /// Connections are refused, and those that are open end.
         case down
@@ -35,6 +35,17 @@ package final class FaultProxy: Sendable {
         func note(_ bytes: [UInt8]) {
             start.withLock { if $0.count < 8_192 { $0 += bytes.prefix(8_192 - $0.count) } }
         }
+
+        /// The name under which it was last looked for, and whether it bears it.
+        private let match = Mutex<(name: String, isFound: Bool)>(("", true))
+
+        /// Whether it gave this name when it opened. It may not have said so yet.
+        func bears(_ name: String) -> Bool {
+            match.withLock { match in
+                if match.name != name || !match.isFound { match = (name, opening.contains(name)) }
+                return match.isFound
+            }
+        }
     }
 
     /// - Returns: whether the bytes are forwarded; if not, nothing more of that connection ever is.
@@ -42,9 +53,12 @@ package final class FaultProxy: Sendable {
 
     private struct State {
         var fault = Fault.none
+        /// Whose connections it befalls; empty: everybody's.
+        var victim = ""
         var target: UInt16
         var watcher: Watcher?
         var connections = 0
+        var givenUp = 0
         var isStopped = false
     }
 
@@ -69,7 +83,23 @@ package final class FaultProxy: Sendable {
         Thread { [self] in accept() }.start()
     }
 
-    package func set(_ fault: Fault) { state.withLock { $0.fault = fault } }
+    /// - Parameter victim: what the opening of a connection must contain for the fault to befall it, such as
+    ///   `parse/1`; empty: all connections. Until a client has named itself, it is let through.
+    package func set(_ fault: Fault, on victim: String = "") {
+        state.withLock {
+            $0.fault = fault
+            $0.victim = victim
+        }
+    }
+
+    /// Connections that their clients closed while a black hole swallowed them.
+    package var givenUp: Int { state.withLock { $0.givenUp } }
+
+    private func fault(of connection: Connection) -> Fault {
+        let (fault, victim) = state.withLock { ($0.fault, $0.victim) }
+        return fault == .none || connection.bears(victim) ? fault : .none
+    }
+
     package func retarget(to port: UInt16) { state.withLock { $0.target = port } }
     package func watch(_ watcher: Watcher?) { state.withLock { $0.watcher = watcher } }
 
@@ -94,9 +124,11 @@ package final class FaultProxy: Sendable {
         while true {
             let client = Glibc.accept(listener, nil, nil)
             if client >= 0 { _ = fcntl(client, F_SETFD, FD_CLOEXEC) }
-            let (isStopped, fault, target, number) = state.withLock { state in
+            let (isStopped, isDown, target, number) = state.withLock { state in
                 state.connections += 1
-                return (state.isStopped, state.fault, state.target, state.connections)
+                return (
+                    state.isStopped, state.fault == .down && state.victim.isEmpty, state.target, state.connections
+                )
             }
             guard !isStopped else {
                 if client >= 0 { close(client) }
@@ -104,14 +136,14 @@ package final class FaultProxy: Sendable {
                 return
             }
             guard client >= 0 else { continue }
-            guard fault != .down, let server = Self.connected(to: target) else {
+            guard !isDown, let server = Self.connected(to: target) else {
                 close(client)
                 continue
             }
             let pair = SocketPair(client: client, server: server)
             let connection = Connection(number: number)
-            Thread { [self] in pump(pair, pair.client, pair.server, connection) }.start()
-            Thread { [self] in pump(pair, pair.server, pair.client, nil) }.start()
+            Thread { [self] in pump(pair, pair.client, pair.server, connection, isRequest: true) }.start()
+            Thread { [self] in pump(pair, pair.server, pair.client, connection, isRequest: false) }.start()
         }
     }
 
@@ -130,35 +162,50 @@ package final class FaultProxy: Sendable {
 
     /// One direction, until either side ends.
     ///
-    /// - Parameter connection: on the way from the client only.
-    private func pump(_ pair: SocketPair, _ source: Int32, _ sink: Int32, _ connection: Connection?) {
+    /// - Parameter isRequest: whether it is the way from the client.
+    private func pump(
+        _ pair: SocketPair,
+        _ source: Int32,
+        _ sink: Int32,
+        _ connection: Connection,
+        isRequest: Bool
+    ) {
         defer { pair.end() }
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)
         var forwarded = 0
         while true {
-            let fault = state.withLock { $0.fault }
+            let fault = fault(of: connection)
             if fault == .down { return }
             if fault == .blackHole {
-                usleep(20_000)
-                continue
+                guard Self.isClosed(source), isRequest else { continue }
+                state.withLock { $0.givenUp += 1 }
+                return
             }
             var waiting = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
             guard poll(&waiting, 1, 50) != 0 else { continue }
             let count = read(source, &buffer, buffer.count)
             guard count > 0 else { return }
             var bytes = Array(buffer[..<count])
-            if let connection {
+            if isRequest {
                 connection.note(bytes)
                 if let watcher = state.withLock({ $0.watcher }), !watcher(connection, bytes) { return }
-                if case .cut(let limit) = fault, forwarded + bytes.count > limit {
-                    bytes = Array(bytes.prefix(max(0, limit - forwarded)))
-                    _ = forward(bytes, to: sink, fault)
-                    return
-                }
+            }
+            if case .cut(let limit) = fault, forwarded + bytes.count > limit {
+                bytes = Array(bytes.prefix(max(0, limit - forwarded)))
+                _ = forward(bytes, to: sink, fault)
+                return
             }
             forwarded += bytes.count
             guard forward(bytes, to: sink, fault) else { return }
         }
+    }
+
+    /// Whether the other side has closed its end; waits a little.
+    private static func isClosed(_ socket: Int32) -> Bool {
+        // Asked for nothing else: what lies there unread must not wake it.
+        let hangup = Int16(0x2000)
+        var waiting = pollfd(fd: socket, events: hangup, revents: 0)
+        return poll(&waiting, 1, 20) > 0 && waiting.revents & (hangup | Int16(POLLHUP | POLLERR)) != 0
     }
 
     private func forward(_ bytes: [UInt8], to sink: Int32, _ fault: Fault) -> Bool {

@@ -7,18 +7,30 @@
 #   rabbitmq_ctl DIR ARGS...  rabbitmqctl against that node
 #
 # DIR holds everything: data, logs (DIR/node.log), cookie, pids. Works as any user, also as root.
+#
+# With CHAFFINCH_RABBITMQ_ROOT, a folder with another Debian in it (scripts/lib/debian.sh), the server of that Debian is
+# run: it sees that folder's /usr in the place of this machine's, and everything else as it is. Only root may do that.
 
 # The directory of RabbitMQ's own scripts: Debian's wrappers in /usr/sbin would change to the user rabbitmq.
 _rabbitmq_home() {
-    local home
-    for home in "${RABBITMQ_SERVER_HOME:-}" /usr/lib/rabbitmq/lib/rabbitmq_server-* /opt/rabbitmq; do
+    local home root=${CHAFFINCH_RABBITMQ_ROOT:-}
+    for home in "${RABBITMQ_SERVER_HOME:-}" "$root"/usr/lib/rabbitmq/lib/rabbitmq_server-* /opt/rabbitmq; do
         if [[ -n "$home" && -x "$home/sbin/rabbitmq-server" ]]; then
-            printf '%s\n' "$home"
+            printf '%s\n' "${home#"$root"}"
             return 0
         fi
     done
     echo "RabbitMQ is not installed; install rabbitmq-server" >&2
     return 1
+}
+
+# What becomes the program given, with the other Debian's /usr in its place; by `exec`, so that its pid stays.
+_rabbitmq_become() {
+    [[ -n "${CHAFFINCH_RABBITMQ_ROOT:-}" ]] || exec "$@"
+    # shellcheck disable=SC2016
+    exec unshare --mount --propagation private /bin/bash -c '
+        mount --bind "$0/etc/ld.so.cache" /etc/ld.so.cache && mount --bind "$0/usr" /usr && exec "$@"
+    ' "$CHAFFINCH_RABBITMQ_ROOT" "$@"
 }
 
 _rabbitmq_epmd() {
@@ -126,7 +138,8 @@ CONFIGURATION
     env "${RABBITMQ_ENVIRONMENT[@]}" "$epmd" -address 127.0.0.1 -port "$epmd_port" \
         >"$dir/epmd.log" 2>&1 </dev/null &
     echo $! >"$dir/epmd.pid"
-    env "${RABBITMQ_ENVIRONMENT[@]}" "$home/sbin/rabbitmq-server" >"$dir/node.log" 2>&1 </dev/null &
+    (_rabbitmq_become env "${RABBITMQ_ENVIRONMENT[@]}" "$home/sbin/rabbitmq-server") \
+        >"$dir/node.log" 2>&1 </dev/null &
     echo $! >"$dir/node.pid"
 
     # The AMQP listener opens last, so the first greeting means the node is up.
@@ -150,11 +163,13 @@ CONFIGURATION
 _rabbitmq_write_ctl() {
     local dir=$1 home=$2 assignment
     {
-        echo '#!/bin/sh'
+        echo '#!/bin/bash'
+        declare -f _rabbitmq_become
+        printf 'CHAFFINCH_RABBITMQ_ROOT=%q\n' "${CHAFFINCH_RABBITMQ_ROOT:-}"
         for assignment in "${RABBITMQ_ENVIRONMENT[@]}"; do
             printf "export %s='%s'\n" "${assignment%%=*}" "${assignment#*=}"
         done
-        printf "exec '%s/sbin/rabbitmqctl' --quiet \"\$@\"\n" "$home"
+        printf "_rabbitmq_become '%s/sbin/rabbitmqctl' --quiet \"\$@\"\n" "$home"
     } >"$dir/rabbitmqctl"
     chmod 700 "$dir/rabbitmqctl"
 }

@@ -3,7 +3,7 @@ import Model
 /// Messages that appear, change and vanish while the simulator runs.
 extension SimulatedDiscord {
     /// Posts a message. Members that are not given get Discord's usual values; the id is made from the time, and is
-    /// the highest of the channel.
+    /// the highest of the channel and of all posted before.
     ///
     /// - Returns: the message as served.
     mutating func post(_ json: JSONView, at now: Timestamp) throws -> [UInt8] {
@@ -12,7 +12,8 @@ extension SimulatedDiscord {
         }
         if channels[channelID] == nil { channels[channelID] = try RecordingLine.undescribedChannel(channelID) }
         let fromTime = UInt64(max(0, now.microseconds / 1000 - Snowflake.epochMilliseconds)) << 22
-        let id = max(fromTime, (channels[channelID]!.lastID ?? 0) + 1)
+        let id = max(fromTime, (channels[channelID]!.lastID ?? 0) + 1, lastPostedID + 1)
+        lastPostedID = id
         let bytes = json.rewritten(
             replacing: [JSONMember("id", text: String(id))],
             defaults: MessageObject.defaults(sentAt: now)

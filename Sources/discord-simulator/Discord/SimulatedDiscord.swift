@@ -17,6 +17,8 @@ struct SimulatedDiscord: Sendable {
     let settings: Settings
     var channels: [UInt64: ChannelHistory] = [:]
     var faults = FaultPlan()
+    /// Ids of posts are unique over all channels, as Discord's are.
+    var lastPostedID: UInt64 = 0
     private(set) var books: Books
     private var limits: RateLimits
 

@@ -10,18 +10,21 @@ import SimulatorKit
 ///   optionally `channel`; `status` for `html`, `retry_after` and `scope` for `429`.
 /// - `POST /simulator/messages`: `{"channel_id", "content", …}` posts, `{"id", "content", …}` edits,
 ///   `{"id", "delete": true}` deletes.
+/// - `POST /simulator/posts`: an array of messages to post; answers with their ids.
 /// - `POST /simulator/channels`: `{"id", "access": "full|no_history|none"}`.
 enum ControlEndpoint {
     static func answer(_ request: APIRequest, _ discord: inout SimulatedDiscord, at now: Timestamp) -> Answer {
         switch (request.method, request.path) {
         case ("GET", "/simulator/stats"): return stats(discord)
         case ("GET", "/simulator/ids"): return ids(request, discord)
-        case ("POST", "/simulator/faults"), ("POST", "/simulator/messages"), ("POST", "/simulator/channels"):
+        case ("POST", "/simulator/faults"), ("POST", "/simulator/messages"), ("POST", "/simulator/posts"),
+            ("POST", "/simulator/channels"):
             do {
                 let document = try JSONDocument(request.body)
                 switch request.path {
                 case "/simulator/faults": return try fault(document.root, &discord, at: now)
                 case "/simulator/messages": return try message(document.root, &discord, at: now)
+                case "/simulator/posts": return try posts(document.root, &discord, at: now)
                 default: return try channel(document.root, &discord)
                 }
             } catch {
@@ -128,6 +131,23 @@ enum ControlEndpoint {
         }
         guard let message = try discord.edit(id: id, json, at: now) else { return refusal(404, "no message '\(id)'") }
         return Answer(status: 200, json: message)
+    }
+
+    private static func posts(
+        _ json: JSONView,
+        _ discord: inout SimulatedDiscord,
+        at now: Timestamp
+    ) throws -> Answer {
+        var ids: [String] = []
+        for message in json.elements {
+            let posted = try JSONDocument(try discord.post(message, at: now)).root
+            ids.append(posted["id"]?.string ?? "")
+        }
+        return Answer { writer in
+            writer.array { writer in
+                for id in ids { writer.value(id) }
+            }
+        }
     }
 
     private static func channel(_ json: JSONView, _ discord: inout SimulatedDiscord) throws -> Answer {

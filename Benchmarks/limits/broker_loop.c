@@ -3,7 +3,6 @@
  *   broker_loop fill URL EXCHANGE KEY TYPE PIPELINE FILE WINDOW   publishes each line of FILE, at most WINDOW unconfirmed
  *   broker_loop paced URL EXCHANGE KEY TYPE PIPELINE FILE RATE    publishes RATE lines of FILE a second, and says when each
  *   broker_loop relay URL QUEUE EXCHANGE KEY COUNT PREFETCH       consumes, publishes on, acknowledges what is confirmed
- *   broker_loop drain URL QUEUE COUNT PREFETCH                    consumes and acknowledges
  *   broker_loop await URL QUEUE COUNT                             waits until the queue holds COUNT messages
  *   broker_loop emptied URL QUEUE                                 waits until the queue holds none
  *
@@ -215,22 +214,18 @@ static void begin_consuming(amqp_connection_state_t connection, const char *queu
     check(connection, "consume");
 }
 
-static void relay(char **arguments, int onward) {
-    const char *exchange = onward ? arguments[2] : NULL, *key = onward ? arguments[3] : NULL;
-    uint64_t count = strtoull(arguments[onward ? 4 : 2], NULL, 10), received = 0, acknowledged = 0;
-    uint64_t prefetch = strtoull(arguments[onward ? 5 : 3], NULL, 10);
-    amqp_connection_state_t in = open_connection(arguments[0]), out = NULL;
+static void relay(char **arguments) {
+    const char *exchange = arguments[2], *key = arguments[3];
+    uint64_t count = strtoull(arguments[4], NULL, 10), prefetch = strtoull(arguments[5], NULL, 10);
+    uint64_t received = 0, acknowledged = 0;
+    amqp_connection_state_t in = open_connection(arguments[0]), out = open_confirming(arguments[0]);
     struct confirms confirms = make_confirms(count);
-    if (onward) {
-        out = open_confirming(arguments[0]);
-    }
     amqp_table_entry_t entries[2];
     amqp_basic_properties_t values = properties("message.page", "bench", entries);
     begin_consuming(in, arguments[1], (int)prefetch);
     double start = 0;
     while (acknowledged < count) {
-        if (received < count && received - acknowledged < prefetch &&
-            (received == acknowledged || has_frame(in))) {
+        if (received < count && received - acknowledged < prefetch && (received == acknowledged || has_frame(in))) {
             amqp_envelope_t envelope;
             struct timeval patience = {30, 0};
             amqp_maybe_release_buffers(in);
@@ -238,16 +233,15 @@ static void relay(char **arguments, int onward) {
             if (reply.reply_type != AMQP_RESPONSE_NORMAL) fail("consume", "nothing came for 30 s");
             if (!start) start = now();
             received++;
-            if (onward) publish(out, &confirms, exchange, key, &values, envelope.message.body, prefetch + 1);
+            publish(out, &confirms, exchange, key, &values, envelope.message.body, prefetch + 1);
             amqp_destroy_envelope(&envelope);
-        } else if (onward) {
+        } else {
             read_confirm(out, &confirms);
         }
-        while (onward && has_frame(out)) read_confirm(out, &confirms);
-        uint64_t finished = onward ? confirms.contiguous : received;
-        if (finished > acknowledged && (onward || finished - acknowledged >= prefetch / 2 || finished == count)) {
-            amqp_basic_ack(in, 1, finished, 1);
-            acknowledged = finished;
+        while (has_frame(out)) read_confirm(out, &confirms);
+        if (confirms.contiguous > acknowledged) {
+            amqp_basic_ack(in, 1, confirms.contiguous, 1);
+            acknowledged = confirms.contiguous;
         }
     }
     report(count, now() - start);
@@ -287,10 +281,9 @@ int main(int count, char **arguments) {
     count -= 2;
     if (!strcmp(mode, "fill") && count == 7) fill(arguments);
     else if (!strcmp(mode, "paced") && count == 7) paced(arguments);
-    else if (!strcmp(mode, "relay") && count == 6) relay(arguments, 1);
-    else if (!strcmp(mode, "drain") && count == 4) relay(arguments, 0);
+    else if (!strcmp(mode, "relay") && count == 6) relay(arguments);
     else if (!strcmp(mode, "await") && count == 3) watch(arguments, 0);
     else if (!strcmp(mode, "emptied") && count == 2) watch(arguments, 1);
-    else fail("usage", "fill | paced | relay | drain | await | emptied; see the head of this file");
+    else fail("usage", "fill | paced | relay | await | emptied; see the head of this file");
     return 0;
 }

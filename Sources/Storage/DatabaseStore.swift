@@ -19,7 +19,14 @@ actor DatabaseStore<Engine: SQLEngine>: Store {
     }
 
     func rememberStages(_ stages: [String]) throws -> [String] {
-        try engine.transaction(.setUp) { try $0.rememberStages(stages) }
+        try engine.transaction(.setUp) { connection in
+            try connection.remember(stages)
+            return try connection.rememberedStages()
+        }
+    }
+
+    func rememberedStages() throws -> [String] {
+        try engine.transaction(.snapshot) { try $0.rememberedStages() }
     }
 
     func checkReady() throws {

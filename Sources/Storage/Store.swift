@@ -22,6 +22,9 @@ package protocol Store:
     /// - Returns: all of them, those of earlier calls too.
     func rememberStages(_ stages: [String]) async throws -> [String]
 
+    /// All stages that this pipeline ever had, as far as they were remembered.
+    func rememberedStages() async throws -> [String]
+
     /// Returns when the database answers and has every table and column the schema needs.
     ///
     /// - Throws: `notSetUp` when something is missing, `otherPipeline` when the database belongs to another.

@@ -13,8 +13,11 @@ extension SQLConnection {
         )
     }
 
-    func rememberStages(_ stages: [String]) throws -> [String] {
+    func remember(_ stages: [String]) throws {
         for stage in stages { try register(Self.stagePrefix + stage, as: "queue") }
+    }
+
+    func rememberedStages() throws -> [String] {
         let all = try query("SELECT key FROM chaffinch_schema WHERE key LIKE '\(Self.stagePrefix)%' ORDER BY key", [])
         return all.rows.compactMap { $0[0].map { String($0.dropFirst(Self.stagePrefix.count)) } }
     }

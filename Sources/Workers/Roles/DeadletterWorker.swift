@@ -34,11 +34,16 @@ package struct DeadletterWorker {
             days: context.pipeline.store.retentionDays,
             logger: context.logger
         )
+        var former = FormerQueues(context)
+        func report() { context.control.say(.stats(["moved": moved, "unread_pages": Int64(former.pages)])) }
         while let event = try await consumer.next(within: .seconds(1)) {
             context.control.beat()
             let store = await shelf.take().store
             guard case .delivery(let delivery) = event else {
                 await retention.run(store)
+                let before = former.pages
+                await former.survey(store)
+                if former.pages != before { report() }
                 continue
             }
             context.control.hold(1)
@@ -55,7 +60,7 @@ package struct DeadletterWorker {
             moved += 1
             context.control.hold(0)
             context.control.beat(done: 1)
-            context.control.say(.stats(["moved": moved]))
+            report()
             context.logger.warning(
                 "dead letter",
                 metadata: ["stage": "\(letter.stage)", "id": "\(letter.id)", "error": "\(letter.errorText)"]

@@ -34,18 +34,8 @@ package struct SetupJob {
         return done?.stages
     }
 
-    /// What is in the queue of a plugin that was taken out, or of a last resort that is off, waits there for ever.
     private func warnOfWhatIsLeft(in stages: [String]) async {
-        let topology = context.topology
-        let working = topology.stages.filter { $0 != Topology.openai || context.hasLastResort }
-        let former = stages.filter { !working.contains($0) }
-        // The dead queues of the topology are read, whoever works.
-        let queues =
-            former.map(topology.workQueue)
-            + former.filter { !topology.stages.contains($0) }.map(topology.deadQueue)
-        guard !queues.isEmpty, let address = try? context.brokerAddress() else { return }
-        // It is only told of, so trouble here must not stop the start.
-        for left in (try? await TopologySetup.survey(queues, at: address)) ?? [] where left.messages > 0 {
+        for left in await FormerQueues.left(in: stages, context) {
             context.logger.warning(
                 """
                 pages wait in a queue that nobody reads: put its plugin or the last resort back until it is empty, or \

@@ -133,6 +133,11 @@ struct StatusView {
             let noun = channels == 1 ? "1 channel" : "\(channels) channels"
             lines.append(StyledLine("\(noun) cannot be read; the log of fetch says why", .red))
         }
+        let unread = workers.reduce(Int64(0)) { $0 + ($1.json["stats"]?["unread_pages"]?.integer ?? 0) }
+        if unread > 0 {
+            let text = unread == 1 ? "1 page waits" : "\(unread) pages wait"
+            lines.append(StyledLine("\(text) in queues that nobody reads; the log of setup names them", .yellow))
+        }
         return lines
     }
 

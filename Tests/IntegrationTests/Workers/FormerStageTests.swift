@@ -96,6 +96,13 @@ struct FormerStageTests {
             let warnings = lines.all.filter { $0.contains("nobody reads") }
             #expect(warnings.count == 1)
             #expect(warnings.first?.hasSuffix("pages=1 queue=\(fixture.topology.workQueue(Self.stage))") == true)
+            let store = try without.context.openStore()
+            for (bench, pages) in [(with, 0), (without, 1)] {
+                var former = FormerQueues(bench.context)
+                await former.survey(store)
+                #expect(former.pages == pages)
+            }
+            await store.close()
         }
     }
 }

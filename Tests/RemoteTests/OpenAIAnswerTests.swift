@@ -82,6 +82,10 @@ import Testing
                     usage: ChatAnswer.Usage(promptTokens: 5, completionTokens: 2)
                 )
         )
+        for cost in [#""prompt_tokens":0,"completion_tokens":0"#, #""prompt_tokens":-5,"completion_tokens":2"#] {
+            let body = #"{"choices":[{"message":{"content":""},"finish_reason":"stop"}],"usage":{\#(cost)}}"#
+            #expect(ChatAnswer(Array(body.utf8)) == ChatAnswer(content: "", finishReason: "stop"))
+        }
         let bare = #"{"choices":[{"message":{"content":null,"refusal":"No."},"finish_reason":"stop"}]}"#
         #expect(ChatAnswer(Array(bare.utf8)) == ChatAnswer(content: "", refusal: "No.", finishReason: "stop"))
     }

@@ -123,9 +123,10 @@ package struct ChatAnswer: Sendable, Equatable {
 }
 
 extension ChatAnswer.Usage {
+    /// No prompt costs nothing: who says so has not counted.
     fileprivate init?(_ json: JSONView) {
         guard let prompt = json["prompt_tokens"]?.integer, let completion = json["completion_tokens"]?.integer,
-            (0...1_000_000_000).contains(prompt), (0...1_000_000_000).contains(completion)
+            (1...1_000_000_000).contains(prompt), (0...1_000_000_000).contains(completion)
         else { return nil }
         self.init(promptTokens: Int(prompt), completionTokens: Int(completion))
     }

@@ -39,12 +39,14 @@ package struct DeclineReason: Error, Sendable, Equatable, CustomStringConvertibl
         case tooLong = "too long"
         /// The day's tokens are spent, and the pipeline says to skip.
         case budget
+        /// The message was deleted while it waited, so nobody was asked about it.
+        case deleted
 
         /// Whether asking once more, with the reason, may help.
         package var maySaveByAsking: Bool {
             switch self {
             case .notJSON, .schema, .ungrounded, .check: true
-            case .noRecord, .refused, .tooLong, .budget: false
+            case .noRecord, .refused, .tooLong, .budget, .deleted: false
             }
         }
     }

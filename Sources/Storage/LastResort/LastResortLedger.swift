@@ -17,6 +17,9 @@ package protocol LastResortLedger: Sendable {
     /// The answer to a question that was asked before.
     func keptAnswer(to key: String) async throws -> KeptAnswer?
 
+    /// Whether a message was deleted while it waited, so that its text must not leave any more.
+    func isDeleted(_ message: Snowflake) async throws -> Bool
+
     /// What was spent, newest day first, then by channel and parser.
     ///
     /// - Parameter day: the first that counts, as `2026-03-01`; `nil` for all.

@@ -125,6 +125,14 @@ extension SQLConnection {
         )
     }
 
+    func isDeleted(_ message: Snowflake) throws -> Bool {
+        let found = try query(
+            "SELECT 1 FROM messages WHERE id = $1 AND deleted_at IS NOT NULL",
+            [try SQLValue(message)]
+        )
+        return !found.rows.isEmpty
+    }
+
     func spend(since day: String?) throws -> [SpendRow] {
         let found = try query(
             """
@@ -163,6 +171,10 @@ extension DatabaseStore {
 
     func keptAnswer(to key: String) throws -> KeptAnswer? {
         try engine.transaction(.snapshot) { try $0.keptAnswer(to: key) }
+    }
+
+    func isDeleted(_ message: Snowflake) throws -> Bool {
+        try engine.transaction(.snapshot) { try $0.isDeleted(message) }
     }
 
     func spend(since day: String?) throws -> [SpendRow] {

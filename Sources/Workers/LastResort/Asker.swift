@@ -64,6 +64,12 @@ actor Asker {
     ///
     /// - Throws: ``StoreError`` other than an outage, which is waited out.
     func ask(_ question: Question, about message: Message) async throws -> Result {
+        // For each message by itself: another of the same text may still be there.
+        let isDeleted = try await context.untilAvailable(.database) { [store] in
+            try await store.isDeleted(message.id)
+        }
+        guard let isDeleted else { return .drained }
+        guard !isDeleted else { return .declined(DeclineReason(.deleted)) }
         let key = question.key(model: settings.model)
         // Where channels have budgets of their own, none may be held up by another's.
         let name = settings.channelTokens == nil ? key : "\(key) in \(message.channelID)"
@@ -121,7 +127,7 @@ actor Asker {
         while true {
             guard let request = conversation.request else {
                 return conversation.earlier.map { .answered($0) }
-                    ?? .declined(DeclineReason(.tooLong, "it does not fit into \(conversation.mostTokens) tokens"))
+                    ?? .declined(DeclineReason(.tooLong, "it does not fit into \(settings.messageTokens) tokens"))
             }
             let isLast = conversation.isLast
             let outcome = try await call(request, parser: question.rule.id, channel: message.channelID) { answer in

@@ -10,8 +10,6 @@ package struct Conversation: Sendable {
     private let support: SchemaSupport
     private var turns: [ChatRequest.Turn]
     private var left: Int
-    /// What it may cost, and never more than a day may.
-    package let mostTokens: Int
     /// The answer that did not hold.
     private(set) var earlier: ModelAnswer?
 
@@ -27,8 +25,7 @@ package struct Conversation: Sendable {
             ChatRequest.Turn(.system, question.system(spellingOutSchema: support != .honoured)),
             ChatRequest.Turn(.user, question.user),
         ]
-        mostTokens = min(settings.messageTokens, settings.dailyTokens, settings.channelTokens ?? .max)
-        left = mostTokens
+        left = settings.messageTokens
     }
 
     var isLast: Bool { earlier != nil }
@@ -44,6 +41,10 @@ package struct Conversation: Sendable {
         let room = left - request.estimatedPromptTokens
         guard room >= Self.leastAnswerTokens else { return nil }
         request.maximumTokens = min(room, Self.mostAnswerTokens)
+        // Where a day may cost little, one request must not ask for more than all of it; what does not even fit into
+        // that is the budget's to refuse.
+        let day = min(settings.dailyTokens, settings.channelTokens ?? .max) - request.estimatedPromptTokens
+        if day >= Self.leastAnswerTokens { request.maximumTokens = min(request.maximumTokens, day) }
         return request
     }
 

@@ -39,7 +39,11 @@ struct LastResortCost {
         let settings = pipeline.openai
         let conversation = Conversation(question, settings, support: .honoured)
         guard let request = conversation.request else {
-            return "not asked: it does not fit into \(conversation.mostTokens) tokens; the message would be skipped"
+            return "not asked: it does not fit into \(settings.messageTokens) tokens; the message would be skipped"
+        }
+        guard request.tokensSetAside <= min(settings.dailyTokens, settings.channelTokens ?? .max) else {
+            return
+                "not asked: one request sets aside \(request.tokensSetAside) tokens, which is more than a day may cost"
         }
         let plugins = pipeline.plugins.map(\.name).joined(separator: ", ")
         let condition = plugins.isEmpty ? "asked" : "asked, unless \(plugins) reads the message first"

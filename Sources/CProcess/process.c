@@ -307,3 +307,29 @@ int cf_pipe(int ends[2]) {
 int cf_become_subreaper(void) {
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
+
+// The Swift runtime finds the arguments by the address of the environment, which a preloaded library may have moved.
+static char *const *arguments_found = NULL;
+
+__attribute__((constructor)) static void keep_arguments(int count, char **arguments, char **environment) {
+    (void)count;
+    (void)environment;
+    arguments_found = arguments;
+}
+
+char *const *cf_arguments(void) {
+    return arguments_found;
+}
+
+int cf_thread_start(const char *name, size_t stack_bytes, void *(*body)(void *), void *argument) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, stack_bytes);
+    pthread_t thread;
+    int error = pthread_create(&thread, &attributes, body, argument);
+    pthread_attr_destroy(&attributes);
+    if (error != 0) return error;
+    pthread_setname_np(thread, name);
+    pthread_detach(thread);
+    return 0;
+}

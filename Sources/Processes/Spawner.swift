@@ -120,7 +120,14 @@ package enum Spawner {
         let program = request.command[0]
         switch spawned.stage {
         case CF_SPAWN_STAGE_EXEC where spawned.error == ENOENT:
-            return SpawnFailure(code: 127, reason: "command not found: \(program)")
+            // The kernel says the same of a program that is there and of its interpreter that is not.
+            let found = candidates(program, path: request.environment["PATH"]).contains { path in
+                let isRelative = !path.hasPrefix("/")
+                return access(isRelative ? "\(request.workingDirectory ?? ".")/\(path)" : path, F_OK) == 0
+            }
+            let reason =
+                found ? "cannot execute \(program): its interpreter is missing" : "command not found: \(program)"
+            return SpawnFailure(code: 127, reason: reason)
         case CF_SPAWN_STAGE_EXEC:
             return SpawnFailure(code: 126, reason: "cannot execute \(program): \(error)")
         case CF_SPAWN_STAGE_WORKING_DIRECTORY:

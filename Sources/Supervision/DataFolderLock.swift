@@ -3,10 +3,30 @@ internal import Processes
 
 /// Holds a data folder for one supervisor; released with the last reference, or by the kernel if the process dies.
 package final class DataFolderLock: Sendable {
+    private static let name = "supervisor.lock"
+    private let folder: String
     private let descriptor: Descriptor
 
-    private init(_ descriptor: Descriptor) {
+    private init(_ folder: String, _ descriptor: Descriptor) {
+        self.folder = folder
         self.descriptor = descriptor
+    }
+
+    /// Whether the folder still holds what is locked: who removes it frees the folder for another supervisor.
+    var isInPlace: Bool {
+        var held = stat()
+        var there = stat()
+        return fstat(descriptor.number, &held) == 0 && stat("\(folder)/\(Self.name)", &there) == 0
+            && held.st_ino == there.st_ino && held.st_dev == there.st_dev
+    }
+
+    /// Locks the folder anew, where it is there.
+    ///
+    /// - Throws: ``SupervisionError``.
+    func renewed() throws -> DataFolderLock {
+        var status = stat()
+        guard stat(folder, &status) == 0 else { throw SupervisionError.system("the data folder \(folder) is gone") }
+        return try Self.acquire(folder)
     }
 
     /// Makes the folder if need be, keeps others out of it (mode 0700), and locks it.
@@ -17,7 +37,7 @@ package final class DataFolderLock: Sendable {
         guard chmod(folder, 0o700) == 0 else {
             throw SupervisionError.system("cannot keep the data folder \(folder) private")
         }
-        let path = folder + "/supervisor.lock"
+        let path = "\(folder)/\(name)"
         let number = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard number >= 0 else { throw SupervisionError.system("cannot open \(path)") }
         let descriptor = Descriptor(number)
@@ -30,7 +50,7 @@ package final class DataFolderLock: Sendable {
         }
         ftruncate(number, 0)
         _ = descriptor.write(Array("\(getpid())\n".utf8))
-        return DataFolderLock(descriptor)
+        return DataFolderLock(folder, descriptor)
     }
 
     private static func holder(_ descriptor: Descriptor) -> String {

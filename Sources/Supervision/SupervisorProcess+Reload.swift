@@ -4,18 +4,19 @@ internal import Model
 extension SupervisorProcess {
     func advanceReload(at now: Duration) {
         guard let reloader else { return }
-        for outcome in reloader.advance(at: now, inUse: { generationsInUse }) {
+        for (number, outcome) in reloader.advance(at: now, inUse: { generationsInUse }) {
             switch outcome {
             case .failed(let reason):
                 note([reason])
-                refuse([reason], because: "the files could not be checked; nothing changes")
+                refuse(number, [reason], because: "the files could not be checked; nothing changes")
             case .found(let finding):
                 reloader.follow(finding.watched)
                 note(finding.problems)
                 if let next = finding.tree {
-                    takeOver(next, problems: finding.problems)
+                    takeOver(next, number, problems: finding.problems)
                 } else {
                     refuse(
+                        number,
                         finding.problems,
                         because: "the files have errors; running generation \(tree.generation), the last accepted one"
                     )
@@ -32,10 +33,10 @@ extension SupervisorProcess {
         return Set(children.compactMap { $0.application?.generation } + [tree.generation]).sorted()
     }
 
-    private func refuse(_ problems: [String], because reason: String) {
+    private func refuse(_ number: Int, _ problems: [String], because reason: String) {
         tree.degraded = reason
         sink.write(TreeLogLine(level: .error, message: "reload: \(reason)"))
-        record(.refused, problems: problems, changes: [])
+        record(number, .refused, problems: problems, changes: [])
     }
 
     /// What was accepted since and nobody took over is no generation to fall back to.
@@ -48,13 +49,13 @@ extension SupervisorProcess {
         for problem in problems { sink.write(TreeLogLine(level: .error, message: "reload: \(problem)")) }
     }
 
-    private func takeOver(_ next: TreeSpecification, problems: [String]) {
+    private func takeOver(_ next: TreeSpecification, _ number: Int, problems: [String]) {
         do {
             try next.validate()
         } catch {
             withdraw(next, keeping: tree)
             note(["\(error)"])
-            return refuse(["\(error)"], because: "the new tree cannot be run; nothing changes")
+            return refuse(number, ["\(error)"], because: "the new tree cannot be run; nothing changes")
         }
         let plan = TreePlan(from: Array(machine.children[..<machine.wanted]), to: next.children)
         reloads.problems = problems
@@ -63,7 +64,7 @@ extension SupervisorProcess {
         if isSame && machine.reload == nil {
             tree = next
             sink.write(TreeLogLine(level: .debug, message: "reload: nothing to change"))
-            return record(.unchanged, problems: problems, changes: [])
+            return record(number, .unchanged, problems: problems, changes: [])
         }
         var fields = plan.fields
         fields["generation"] = .integer(Int64(next.generation))
@@ -71,6 +72,7 @@ extension SupervisorProcess {
         // While jobs prepare the one before, nobody works by that yet.
         if machine.reload?.jobs.isEmpty ?? true { treeBefore = tree }
         pendingTree = next
+        pendingNumber = number
         tree = next
         reloads.isUnderWay = true
         handle(.reloadRequested(next.children, stopTimeout: next.stopTimeout))
@@ -87,6 +89,7 @@ extension SupervisorProcess {
             tree = treeBefore
             note(end.problems + said)
             return refuse(
+                pendingNumber,
                 reloads.problems + end.problems + said,
                 because: "\(job) refused generation \(next.generation); running generation \(tree.generation)"
             )
@@ -96,12 +99,13 @@ extension SupervisorProcess {
         if tree.degraded == nil, !end.problems.isEmpty { tree.degraded = end.problems.joined(separator: "; ") }
         let message = end.problems.isEmpty ? "reload: done" : "reload: done in part"
         sink.write(TreeLogLine(level: end.problems.isEmpty ? .info : .error, message: message, fields: fields))
-        record(.applied, problems: reloads.problems + end.problems, changes: reloads.changes)
+        record(pendingNumber, .applied, problems: reloads.problems + end.problems, changes: reloads.changes)
     }
 
-    private func record(_ result: ReloadRecord.Result, problems: [String], changes: [String]) {
+    /// - Parameter number: of the reload that is over; one that was asked for before may end after it.
+    private func record(_ number: Int, _ result: ReloadRecord.Result, problems: [String], changes: [String]) {
         reloads = ReloadRecord(
-            finished: reloader?.timing.count ?? 0,
+            finished: max(number, reloads.finished),
             isUnderWay: pendingTree != nil,
             result: result,
             at: Clock.wall,

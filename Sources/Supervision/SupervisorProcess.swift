@@ -9,7 +9,7 @@ internal import Processes
 /// the children's parent-death signal fires only when the supervisor itself dies. It reaps every child of the
 /// process: nothing else in it may start processes and wait for them.
 package final class SupervisorProcess {
-    var tree: TreeSpecification
+    var tree: TreeSpecification { didSet { if tree.log != oldValue.log { sink.follow(tree.log) } } }
     private let signals: Descriptor
     let sink: LogSink
     let logs: LogReader
@@ -19,6 +19,8 @@ package final class SupervisorProcess {
     var reloads = ReloadRecord()
     /// A tree that is being taken over, and the one that would stay were it refused.
     var pendingTree: TreeSpecification?
+    /// The number of the reload that ``pendingTree`` comes from.
+    var pendingNumber = 0
     var treeBefore: TreeSpecification
     private var processes: [ReplicaID: ChildProcess] = [:]
     private var probes = ProbeRunner()
@@ -28,13 +30,21 @@ package final class SupervisorProcess {
     private static let lastHearings = 8
     private var exitCode: Int32?
     private var statusIsAway = false
+    private var memoryKills = OutOfMemoryKills()
+    private let usage: UsageMeter
+    private var lock: DataFolderLock?
+    private let logIsTerminal: Bool
 
-    /// ``Signals/prepare()`` must have been called at the start of the process, and the data folder locked.
+    /// ``Signals/prepare()`` must have been called at the start of the process.
     ///
-    /// - Parameter source: where the tree's next specification comes from; without one it stays what it is.
+    /// - Parameters:
+    ///   - source: where the tree's next specification comes from; without one it stays what it is.
+    ///   - lock: of the data folder, held while this lives.
     /// - Throws: ``SupervisionError`` for a tree that cannot be run, and when the status socket cannot be opened.
-    package init(_ tree: TreeSpecification, source: ReloadSource? = nil) throws {
+    package init(_ tree: TreeSpecification, source: ReloadSource? = nil, lock: DataFolderLock? = nil) throws {
         try tree.validate()
+        self.lock = lock
+        logIsTerminal = isatty(tree.log.descriptor) == 1
         Spawner.raiseOpenFiles()
         self.tree = tree
         treeBefore = tree
@@ -44,8 +54,14 @@ package final class SupervisorProcess {
             throw SupervisionError.system("cannot adopt orphans")
         }
         status = try StatusServer(path: tree.statusSocket)
-        sink = LogSink(tree.log)
-        let logs = try LogReader(sink: sink)
+        let logs: LogReader
+        do {
+            sink = try LogSink(tree.log)
+            logs = try LogReader(sink: sink)
+            usage = try UsageMeter()
+        } catch {
+            throw SupervisionError("the supervisor cannot run here: \(error)", code: .unavailable)
+        }
         self.logs = logs
         reloader = source.map { Reloader($0, logs: logs, at: Clock.monotonic) }
         machine = TreeStateMachine(
@@ -85,17 +101,16 @@ package final class SupervisorProcess {
     private func finish(_ code: Int32) -> Int32 {
         // What the stop has left of its budget, within reason.
         let left = machine.treeStop.map { $0.killing ? .zero : $0.deadline - Clock.monotonic } ?? .seconds(2)
-        let killed = AdoptedProcesses.endAll(
-            within: max(.milliseconds(300), min(left, .seconds(4))),
-            signals: signals
-        )
+        let killed = AdoptedProcesses.endAll(within: max(.zero, min(left, .seconds(4))), signals: signals)
         if killed {
             sink.write(TreeLogLine(level: .warning, message: "processes that children left behind were killed"))
         }
         reloader?.close()
         status.close()
-        logs.close(within: LogReader.afterExit)
-        sink.close(within: .milliseconds(500))
+        // Whoever waits for this process does not wait for long: SIGKILL follows a few seconds after the time-out.
+        let late = machine.treeStop?.killing ?? false
+        logs.close(within: late ? .milliseconds(250) : LogReader.afterExit)
+        sink.close(within: late ? .milliseconds(250) : .milliseconds(500))
         return killed && code == 0 ? ExitCode.forced : code
     }
 
@@ -146,18 +161,36 @@ package final class SupervisorProcess {
     }
 
     private func keepStatusReachable(at now: Duration) {
-        switch status.restoreIfRemoved(at: now) {
+        switch status.restoreIfRemoved(at: now, holdFolder: holdDataFolder) {
         case nil: return
         case .restored:
             statusIsAway = false
             sink.write(TreeLogLine(level: .warning, message: "the status socket was removed; it is there again"))
         case .failed(let reason):
             if !statusIsAway {
-                let message = "the status socket was removed and cannot be made again"
+                let message = "the status socket cannot be kept: nobody can ask this supervisor"
                 sink.write(TreeLogLine(level: .error, message: message, fields: ["error": .text(reason)]))
             }
             statusIsAway = true
         }
+    }
+
+    private func holdDataFolder() throws {
+        memoryKills.note()
+        guard let lock, !lock.isInPlace else { return }
+        self.lock = try lock.renewed()
+        sink.write(TreeLogLine(level: .warning, message: "the lock of the data folder was removed; it is held again"))
+    }
+
+    /// SIGHUP asks for a reload; from a terminal that has gone it means what it means to every program there.
+    private func hungUp() {
+        guard machine.treeStop == nil else { return }
+        var terminal = pollfd(fd: tree.log.descriptor, events: 0, revents: 0)
+        if logIsTerminal, poll(&terminal, 1, 0) > 0, terminal.revents & Int16(POLLHUP) != 0 {
+            return handle(.stopRequested)
+        }
+        let message = reloadNow() == nil ? "SIGHUP: there is nothing to reload" : "SIGHUP: reloading"
+        sink.write(TreeLogLine(level: .info, message: message))
     }
 
     private func readSignals() {
@@ -165,9 +198,7 @@ package final class SupervisorProcess {
             switch Signals.next(from: signals) {
             case 0: return reap()
             case Signals.terminate, Signals.interrupt, Signals.quit: handle(.stopRequested)
-            case Signals.hangUp:
-                let message = reloadNow() == nil ? "SIGHUP: there is nothing to reload" : "SIGHUP: reloading"
-                sink.write(TreeLogLine(level: .info, message: message))
+            case Signals.hangUp: hungUp()
             default: break
             }
         }
@@ -181,11 +212,14 @@ package final class SupervisorProcess {
         let bad = process.control.badLines
         let messages = process.control.receive(at: Clock.monotonic)
         if bad == 0 && process.control.badLines > 0 {
+            var fields: [String: LogField] = [:]
+            if let line = process.control.firstBadLine { fields["line"] = .text(line) }
             sink.write(
                 TreeLogLine(
                     level: .warning,
                     message: "wrote lines to its control channel that are no messages; they are counted",
-                    replica: id
+                    replica: id,
+                    fields: fields
                 )
             )
         }
@@ -228,7 +262,8 @@ package final class SupervisorProcess {
         observations[id, default: ReplicaObservation()].lastExitAt = Clock.wall
         logs.processEnded(pid: process.pid)
         probes.cancel(id)
-        handle(.exited(id, status, groupRemains: groupRemains))
+        let cause = status.signal == Signals.kill && memoryKills.haveGrown() ? "out of memory" : nil
+        handle(.exited(id, status, groupRemains: groupRemains, cause: cause))
     }
 
     private func checkGroups() {
@@ -305,12 +340,12 @@ package final class SupervisorProcess {
 
     private func report() -> StatusReport {
         var seen = observations
+        let usage = usage.usage(of: machine.replicas.compactMap(\.pid))
         for replica in machine.replicas {
             var observed = seen[replica.id] ?? ReplicaObservation()
-            if let pid = replica.pid {
-                observed.memoryBytes = ProcessUsage.memoryBytes(pid: pid)
-                observed.cpuSeconds = ProcessUsage.cpuSeconds(pid: pid)
-            }
+            let used = replica.pid.flatMap { usage[$0] }
+            observed.memoryBytes = used?.memoryBytes
+            observed.cpuSeconds = used?.cpuSeconds
             observed.log = logs.tail(replica.id)
             seen[replica.id] = observed
         }

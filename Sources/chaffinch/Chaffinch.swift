@@ -10,9 +10,10 @@ import Workers
 struct Main {
     static func main() {
         // Signals are taken over before any thread starts: as PID 1 the default dispositions would ignore SIGTERM.
-        if CommandLine.arguments.dropFirst().first == "supervisor" { Signals.prepare() }
+        let arguments = ProgramArguments.all
+        if arguments.first == "supervisor" { Signals.prepare() }
         do {
-            var command = try ChaffinchCommand.parseAsRoot()
+            var command = try ChaffinchCommand.parseAsRoot(arguments)
             try command.run()
         } catch let failure as CommandFailure {
             if !failure.description.isEmpty { Terminal.error("chaffinch: \(failure)") }

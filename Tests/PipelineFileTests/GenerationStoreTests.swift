@@ -91,6 +91,14 @@ import Testing
         #expect(try store.accept(pipeline: pipeline(), rules: rules).generation.number == 2)
     }
 
+    /// Who emptied the folder must not give another content the number that workers know.
+    @Test func aNewNumberIsHigherThanAnyInUse() throws {
+        let first = try store.accept(pipeline: pipeline(), rules: rules, after: 7).generation
+        #expect(first.number == 8)
+        #expect(try store.accept(pipeline: pipeline(), rules: rules, after: 9).generation.number == 8)
+        #expect(try store.accept(pipeline: pipeline(poll: "7s"), rules: rules, after: 3).generation.number == 9)
+    }
+
     @Test func numbersGrowAcrossPruning() throws {
         for seconds in 1...8 { _ = try store.accept(pipeline: pipeline(poll: "\(seconds)s"), rules: []) }
         try store.prune(keeping: 3)

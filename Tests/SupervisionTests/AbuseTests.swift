@@ -107,14 +107,63 @@ import Testing
         try FileManager.default.removeItem(atPath: tree.socket)
         try await tree.said("the status socket was removed; it is there again")
         #expect(try tree.worker("a")?["state"]?.string == "ready")
-        // Its whole folder: nothing can be done but to say so and go on.
+        // Its lock: nobody else may have the folder.
         let data = tree.folder.appendingPathComponent("data")
+        try FileManager.default.removeItem(at: data.appendingPathComponent("supervisor.lock"))
+        try await tree.said("the lock of the data folder was removed; it is held again")
+        #expect(throws: SupervisionError.self) { try DataFolderLock.acquire(data.path) }
+        // Its whole folder: nothing can be done but to say so and go on.
         try FileManager.default.removeItem(at: data)
-        try await tree.said("the status socket was removed and cannot be made again")
+        try await tree.said("the status socket cannot be kept: nobody can ask this supervisor")
         try FileManager.default.createDirectory(at: data, withIntermediateDirectories: false)
         #expect(try await eventually { try tree.worker("a")?["state"]?.string == "ready" })
         #expect(try tree.worker("a")?["restarts"]?.integer == 0)
         #expect(await tree.stop() == 0)
+    }
+
+    @Test func anotherSupervisorThatTookTheFolderKeepsItsSocket() async throws {
+        let tree = try RunningTree([shell("a", "exec sleep 1000")])
+        try await tree.said("the whole tree is ready")
+        let data = tree.folder.appendingPathComponent("data")
+        try FileManager.default.removeItem(at: data)
+        let other = try RunningTree([shell("b", "exec sleep 1000")], in: tree.folder)
+        try await other.said("the whole tree is ready")
+        try await tree.said("the status socket cannot be kept: nobody can ask this supervisor")
+        #expect(try other.worker("b")?["ready"]?.boolean == true)
+        #expect(await tree.stop() == 0)
+        #expect(try other.worker("b")?["ready"]?.boolean == true)
+        #expect(await other.stop() == 0)
+    }
+
+    /// A stopped process hears of nothing but SIGKILL.
+    @Test func aStoppedChildGoesOnToEnd() async throws {
+        let tree = try RunningTree([shell("a", "exec sleep 1000")])
+        let pid = try #require(try await tree.said("is ready", "a/1").pid)
+        kill(pid, SIGSTOP)
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func servicesWithoutEndAreNotKept() async throws {
+        let script = #"for i in $(seq 300); do printf '{"type":"service","name":"s%d","state":"open"}\n' $i >&3; done"#
+        let last = #"printf '{"type":"service","name":"s7","state":"closed"}\n' >&3; read -r line <&3"#
+        let tree = try RunningTree([shell("a", "\(script); \(saysReady); \(last)", kind: .worker)])
+        try await tree.said("is ready", "a/1")
+        #expect(try await eventually { try tree.worker("a")?["services"]?["s7"]?.string == "closed" })
+        #expect(try tree.worker("a")?["services"]?.members.count { _ in true } == 64)
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func aMissingInterpreterIsToldFromAMissingProgram() async throws {
+        let folder = try RunningTree.makeFolder()
+        let script = folder.appendingPathComponent("script")
+        try Data("#!/no/such/interpreter\n".utf8).write(to: script)
+        chmod(script.path, 0o755)
+        var child = shell("a", "")
+        child.command = [script.path]
+        let tree = try RunningTree([child, shell("b", "exec sleep 1000")], in: folder)
+        let line = try await tree.line { $0.child == "a/1" && $0.raw.contains("its interpreter is missing") }
+        #expect(line.raw.contains(#""code":127"#))
+        _ = await tree.stop()
     }
 
     @Test func moreChildrenThanTheLimitOfDescriptorsAllows() async throws {

@@ -116,6 +116,8 @@ import Testing
         let worker = try tree.worker("a")
         #expect(worker?["state"]?.string == "ready")
         #expect(worker?["control_errors"]?.integer == 6)
+        let warning = try await tree.said("wrote lines to its control channel that are no messages; they are counted")
+        #expect(warning.raw.contains(#""line":"garbage""#))
         #expect(worker?["stats"]?["pages"]?.integer == 7)
         #expect(worker?["rates"]?["pages"]?.double ?? 0 > 0)
         #expect(worker?["work_rate"]?.double ?? 0 > 0)

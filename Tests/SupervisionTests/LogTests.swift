@@ -1,4 +1,5 @@
 import Model
+import Processes
 import Testing
 
 @testable import Supervision
@@ -134,5 +135,22 @@ import Testing
         for _ in 0..<5000 { buffer.append([line("0123456789")], to: "a") }
         #expect(buffer.take(95).lines.count == 10)
         #expect(buffer.take(1 << 20).lines.count == 4990)
+    }
+}
+
+@Suite struct LogSinkTests {
+    @Test func followsOtherSettings() throws {
+        let (read, write) = try Descriptor.pipe()
+        let sink = try LogSink(LogSettings(format: .json, level: .info, descriptor: write.number))
+        sink.write(TreeLogLine(level: .debug, message: "one"))
+        sink.write(TreeLogLine(level: .info, message: "two"))
+        sink.follow(LogSettings(format: .text, colour: false, level: .debug, descriptor: write.number))
+        sink.write(TreeLogLine(level: .debug, message: "three"))
+        sink.close(within: .seconds(60))
+        guard case .bytes(let bytes) = read.read(upTo: 4096) else { throw SupervisionError("nothing was written") }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        try #require(lines.count == 2)
+        #expect(try JSONDocument(Array(lines[0].utf8)).root["message"]?.string == "two")
+        #expect(lines[1].hasSuffix("DEBUG   supervisor     three"))
     }
 }

@@ -73,6 +73,63 @@ import Testing
         #expect(await tree.stop() == 0)
     }
 
+    /// The files are read before anybody watches them.
+    @Test func anEditWhileTheSupervisorStartsIsTakenOver() async throws {
+        let folder = try RunningTree.makeFolder()
+        try RunningTree.write([shell("a", idle), shell("b", idle)], in: folder)
+        let tree = try RunningTree([shell("a", idle)], in: folder, reloadable: true, checkedSince: 0)
+        try await tree.said("reload: done")
+        #expect(try tree.worker("b")?["ready"]?.boolean == true)
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func theLevelOfTheLogHoldsAtOnce() async throws {
+        let tree = try RunningTree([shell("a", idle)], reloadable: true)
+        try await tree.said("the whole tree is ready")
+        try tree.write([shell("a", idle), shell("b", idle)], log: LogSettings(format: .json, level: .error))
+        #expect(try await eventually { try tree.worker("b")?["ready"]?.boolean == true })
+        try tree.write([shell("a", idle), shell("b", idle), shell("c", idle)], generation: 5)
+        try await tree.said("is ready", "c/1")
+        #expect(await tree.stop() == 0)
+        #expect(!tree.lines.contains { $0.child == "b/1" && $0.message == "started" })
+    }
+
+    /// Whoever waits for the second must not take the end of the first for it.
+    @Test func aReloadThatEndsDuringTheNextDoesNotCountForIt() async throws {
+        let tree = try RunningTree([shell("a", idle)], reloadable: true)
+        try await tree.said("the whole tree is ready")
+        let go = tree.folder.appendingPathComponent("go").path
+        let slow = shell("b", "until [ -e \(go) ]; do sleep 0.02; done; \(saysReady); read -r line <&3", kind: .worker)
+        try tree.write([shell("a", idle), slow])
+        #expect(try await eventually { try self.reloads(tree).root["under_way"]?.boolean == true })
+        let late = tree.folder.appendingPathComponent("next.json.late")
+        try Data().write(to: late)
+        let number = try #require(try tree.request("reload").root["reload"]?.integer)
+        try await tree.printed("accepted", by: "check")
+        try Data().write(to: URL(fileURLWithPath: go))
+        try await tree.said("reload: done")
+        #expect(try reloads(tree).root["finished"]?.integer == number - 1)
+        try FileManager.default.removeItem(at: late)
+        #expect(try await eventually { try self.reloads(tree).root["finished"]?.integer == number })
+        #expect(try reloads(tree).root["result"]?.string == "unchanged")
+        #expect(await tree.stop() == 0)
+    }
+
+    @Test func aCheckThatCannotAcceptSaysWhy() async throws {
+        let tree = try RunningTree([shell("a", idle)], reloadable: true)
+        try await tree.said("the whole tree is ready")
+        let fails = tree.folder.appendingPathComponent("next.json.fails")
+        try Data().write(to: fails)
+        try tree.write([shell("a", idle), shell("b", idle)])
+        try await tree.said("reload: no room")
+        #expect(try reloads(tree).root["problems"]?.elements.compactMap(\.string) == ["no room"])
+        try FileManager.default.removeItem(at: fails)
+        tree.signal(SIGHUP)
+        try await tree.said("reload: done")
+        #expect(try tree.status().root["state"]?.string == "ready")
+        #expect(await tree.stop() == 0)
+    }
+
     @Test func aReplacementThatDoesNotBecomeReadyGoesBackAndSaysSo() async throws {
         let tree = try RunningTree([shell("a", "echo old\n\(idle)"), shell("b", idle)], reloadable: true)
         try await tree.said("the whole tree is ready")

@@ -69,6 +69,7 @@ final class RunningTree: Sendable {
     /// - Parameters:
     ///   - wrapper: a command to run the supervisor under, such as `unshare`.
     ///   - reloadable: whether it takes over what ``write(_:generation:)`` writes.
+    ///   - checkedSince: when the tree was read, as far as it is told; in microseconds since 1970.
     ///   - reading: whether the log is read from the start.
     init(
         _ children: [ChildSpecification],
@@ -76,6 +77,7 @@ final class RunningTree: Sendable {
         in folder: URL? = nil,
         wrapper: [String] = [],
         reloadable: Bool = false,
+        checkedSince: Int64? = nil,
         reading: Bool = true
     ) throws {
         let folder = try folder ?? Self.makeFolder()
@@ -88,6 +90,7 @@ final class RunningTree: Sendable {
             .deletingLastPathComponent().appendingPathComponent("supervision-host").path
         let command =
             wrapper + [host, file.path] + (reloadable ? [folder.appendingPathComponent("next.json").path] : [])
+            + (checkedSince.map { [String($0)] } ?? [])
         let process = Process()
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())
@@ -114,6 +117,7 @@ final class RunningTree: Sendable {
         _ children: [ChildSpecification],
         generation: Int = 3,
         stopTimeout: Duration = .seconds(8),
+        log: LogSettings = LogSettings(format: .json, level: .debug),
         in folder: URL
     ) -> TreeSpecification {
         TreeSpecification(
@@ -122,13 +126,26 @@ final class RunningTree: Sendable {
             children: children,
             stopTimeout: stopTimeout,
             statusSocket: folder.appendingPathComponent("data/control").path,
-            log: LogSettings(format: .json, level: .debug)
+            log: log
         )
     }
 
     /// Writes the tree that is to be taken over, by rename.
-    func write(_ children: [ChildSpecification], generation: Int = 4) throws {
-        let data = try JSONEncoder().encode(Self.tree(children, generation: generation, in: folder))
+    func write(
+        _ children: [ChildSpecification],
+        generation: Int = 4,
+        log: LogSettings = LogSettings(format: .json, level: .debug)
+    ) throws {
+        try Self.write(children, generation: generation, log: log, in: folder)
+    }
+
+    static func write(
+        _ children: [ChildSpecification],
+        generation: Int = 4,
+        log: LogSettings = LogSettings(format: .json, level: .debug),
+        in folder: URL
+    ) throws {
+        let data = try JSONEncoder().encode(tree(children, generation: generation, log: log, in: folder))
         try data.write(to: folder.appendingPathComponent("next.json"), options: .atomic)
     }
 

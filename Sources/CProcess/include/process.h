@@ -79,6 +79,12 @@ const char *cf_signal_name(int signal_number);
 // A pipe, read end first, that no child inherits. 0 or -1.
 int cf_pipe(int ends[2]);
 
+// What the program was started with, as the kernel gave it: ended by NULL.
+char *const *cf_arguments(void);
+
+// A thread of its own for a body; 0 or an errno. The name is at most 15 bytes.
+int cf_thread_start(const char *name, size_t stack_bytes, void *(*body)(void *), void *argument);
+
 // Adopt orphaned descendants, as PID 1 does anyway. 0 or -1.
 int cf_become_subreaper(void);
 

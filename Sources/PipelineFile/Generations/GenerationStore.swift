@@ -44,10 +44,13 @@ package struct GenerationStore: Sendable {
     /// Writes a new generation, unless it would equal the latest: then that one is returned and nothing is written.
     /// Also clears away what a killed process left half-written.
     ///
+    /// - Parameter after: the highest generation that somebody works by; the new one's number is higher still, though
+    ///   the folder was emptied meanwhile.
     /// - Throws: ``FileProblem``; then the latest generation is still the one before.
     package func accept(
         pipeline: Pipeline,
-        rules: [SourceFile]
+        rules: [SourceFile],
+        after: Int = 0
     ) throws -> (generation: Generation, isNew: Bool) {
         let rules = rules.sorted { $0.name < $1.name }
         try makePrivateFolder(root)
@@ -55,7 +58,7 @@ package struct GenerationStore: Sendable {
         // A damaged latest generation is no reason to refuse a sound new one.
         let latest = try? latest()
         if let latest, latest.pipeline == pipeline, latest.rules == rules { return (latest, false) }
-        let number = (try numbers().last ?? 0) + 1
+        let number = max(try numbers().last ?? 0, after) + 1
         let temporary = "\(root)/.new-\(number)"
         try write(pipeline, rules, into: temporary, sharing: latest)
         let folder = folder(of: number)

@@ -16,6 +16,9 @@ struct ControlChannel {
     private var splitter = LineSplitter(maximum: ControlProtocol.maximumLineBytes, overflow: .discard)
     private var pending: [UInt8] = []
     private var unreadable = 0
+    /// The beginning of the first line that was no message, for people; `nil` for one that was too long to keep.
+    private(set) var firstBadLine: String?
+    private static let shownOfBadLine = 120
     /// Until when nothing is read from a child that floods.
     private(set) var restsUntil: Duration?
 
@@ -45,14 +48,14 @@ struct ControlChannel {
         restsUntil = nil
         guard let descriptor else { return [] }
         var messages: [ChildMessage] = []
-        var unreadable = 0
+        var unreadable: [[UInt8]] = []
         var total = 0
         reading: while total < Self.bytesAtOnce {
             switch descriptor.read(upTo: Self.bytesAtOnce) {
             case .bytes(let bytes):
                 total += bytes.count
                 splitter.append(bytes) { line in
-                    if let message = Self.message(line) { messages.append(message) } else { unreadable += 1 }
+                    if let message = Self.message(line) { messages.append(message) } else { unreadable.append(line) }
                 }
             case .nothingNow: break reading
             case .ended:
@@ -61,7 +64,10 @@ struct ControlChannel {
                 break reading
             }
         }
-        self.unreadable += unreadable
+        if badLines == 0 {
+            firstBadLine = unreadable.first.map { LogFormatter.printable(Array($0.prefix(Self.shownOfBadLine))) }
+        }
+        self.unreadable += unreadable.count
         if total >= Self.bytesAtOnce { restsUntil = now + Self.restAfterFlood }
         return messages
     }

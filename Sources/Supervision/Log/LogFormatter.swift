@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Model
 
 /// Who wrote a line.
@@ -14,6 +15,19 @@ struct LogSource: Sendable {
 struct LogFormatter: Sendable {
     let text: Bool
     let colour: Bool
+
+    init(text: Bool, colour: Bool) {
+        self.text = text
+        self.colour = colour
+    }
+
+    /// Whether the descriptor is a terminal decides what the settings leave open.
+    init(_ settings: LogSettings) {
+        let terminal = isatty(settings.descriptor) == 1
+        let plain = getenv("NO_COLOR") != nil
+        text = settings.format == .text || (settings.format == .auto && terminal)
+        colour = settings.colour ?? (terminal && !plain)
+    }
 
     /// A child's line. One that is a JSON object passes with `worker`, `replica` and `pid` put before its own members;
     /// anything else becomes a message.

@@ -36,10 +36,7 @@ final class LogReader: @unchecked Sendable {
         (wakeRead, wakeUp) = try Descriptor.pipe()
         wakeRead.setNonBlocking()
         wakeUp.setNonBlocking()
-        let thread = Thread { self.run() }
-        thread.name = "log-reader"
-        thread.stackSize = 512 << 10
-        thread.start()
+        try ProcessThread.start("log-reader", stackBytes: 512 << 10) { self.run() }
     }
 
     /// Reads a new process's output until it ends, or until `processEnded` and a little longer.
@@ -71,8 +68,9 @@ final class LogReader: @unchecked Sendable {
         let deadline = Clock.monotonic + limit
         condition.withLock { closing = deadline }
         wake()
-        let end = Date(timeIntervalSinceNow: limit.seconds + 1)
-        condition.withLock { while !closed { guard condition.wait(until: end) else { break } } }
+        // A condition waits by the wall clock, which may jump.
+        let end = deadline + .seconds(1)
+        while !condition.withLock({ closed }), Clock.monotonic < end { usleep(1000) }
     }
 
     private func wake() { _ = wakeUp.write([1]) }
@@ -138,10 +136,7 @@ final class LogReader: @unchecked Sendable {
     private func finishAll() {
         for index in streams.indices { finish(&streams[index]) }
         streams = []
-        condition.withLock {
-            closed = true
-            condition.broadcast()
-        }
+        condition.withLock { closed = true }
     }
 
     private func emit(_ lines: [[UInt8]], _ source: LogSource) {

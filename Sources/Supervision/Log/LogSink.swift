@@ -1,35 +1,40 @@
 internal import Foundation
 internal import Glibc
 internal import Model
+internal import Processes
 
 /// Writes log lines on a thread of its own, so that whoever logs never waits for the reader of the log.
 final class LogSink: @unchecked Sendable {
-    // `buffer`, `closed`, `idle` and `unwritten` are guarded by `condition`; the rest never changes.
+    // Everything that changes is guarded by `condition`.
     private let condition = NSCondition()
     private var buffer = LogBuffer()
     private var closed = false
     private var idle = true
     private var unwritten = 0
     private let descriptor: Int32
-    private let formatter: LogFormatter
-    private let level: LogSettings.Level
+    private var formatter: LogFormatter
+    private var level: LogSettings.Level
     private let pid = getpid()
 
-    init(_ settings: LogSettings) {
-        let terminal = isatty(settings.descriptor) == 1
-        let text = settings.format == .text || (settings.format == .auto && terminal)
-        let plain = getenv("NO_COLOR") != nil
-        formatter = LogFormatter(text: text, colour: settings.colour ?? (terminal && !plain))
+    /// - Throws: ``SystemCallFailure`` when the system has no thread left.
+    init(_ settings: LogSettings) throws {
+        formatter = LogFormatter(settings)
         level = settings.level
         descriptor = settings.descriptor
-        let thread = Thread { self.run() }
-        thread.name = "log-sink"
-        thread.stackSize = 256 << 10
-        thread.start()
+        try ProcessThread.start("log-sink", stackBytes: 256 << 10) { self.run() }
+    }
+
+    /// From now on lines are kept and shown as these settings say. They go to where they went.
+    func follow(_ settings: LogSettings) {
+        condition.withLock {
+            formatter = LogFormatter(settings)
+            level = settings.level
+        }
     }
 
     /// A line of the supervisor's own.
     func write(_ line: TreeLogLine) {
+        let (formatter, level) = condition.withLock { (self.formatter, self.level) }
         guard line.level >= level else { return }
         let now = Clock.wall
         append([LogBuffer.Line(bytes: formatter.format(line, pid: pid, at: now), time: now)], to: "supervisor")
@@ -48,12 +53,13 @@ final class LogSink: @unchecked Sendable {
 
     /// Writes what is left, for so long at most, and ends the thread once it is not held up by its reader.
     func close(within limit: Duration) {
-        let end = Date(timeIntervalSinceNow: limit.seconds)
+        let end = Clock.monotonic + limit
         condition.withLock {
             closed = true
             condition.broadcast()
-            while !(idle && buffer.isEmpty) { guard condition.wait(until: end) else { break } }
         }
+        // A condition waits by the wall clock, which may jump.
+        while !condition.withLock({ idle && buffer.isEmpty }), Clock.monotonic < end { usleep(1000) }
     }
 
     private func append(_ lines: [LogBuffer.Line], to source: String) {
@@ -71,18 +77,18 @@ final class LogSink: @unchecked Sendable {
             while buffer.isEmpty && !closed { condition.wait() }
             guard !buffer.isEmpty else { return condition.unlock() }
             let (lines, dropped) = buffer.take(64 << 10)
+            let formatter = self.formatter
             idle = false
             condition.unlock()
-            for loss in dropped { _ = writeOut(notice(loss)) }
-            if !writeOut(lines.flatMap(formatted)) { condition.withLock { unwritten += lines.count } }
+            for loss in dropped { _ = writeOut(notice(loss, formatter)) }
+            let bytes = lines.flatMap { line in
+                line.source.map { formatter.format(line.bytes, from: $0, at: line.time) } ?? line.bytes
+            }
+            if !writeOut(bytes) { condition.withLock { unwritten += lines.count } }
         }
     }
 
-    private func formatted(_ line: LogBuffer.Line) -> [UInt8] {
-        line.source.map { formatter.format(line.bytes, from: $0, at: line.time) } ?? line.bytes
-    }
-
-    private func notice(_ loss: LogBuffer.Dropped) -> [UInt8] {
+    private func notice(_ loss: LogBuffer.Dropped, _ formatter: LogFormatter) -> [UInt8] {
         let line = TreeLogLine(
             level: .warning,
             message: "log lines were dropped: the log is read too slowly",

@@ -15,9 +15,14 @@ struct ChildProcess {
     /// Whether any process of the group is left, zombies included.
     var groupRemains: Bool { kill(-pid, 0) == 0 || errno == EPERM }
 
+    /// Who is stopped, by SIGSTOP for one, is made to go on: before that it hears of SIGKILL alone.
+    ///
     /// The number of a group stays taken as long as a member lives, so this reaches no stranger.
     func signalGroup(_ signal: Int32) {
-        if !leaderReaped || groupRemains { kill(-pid, signal) }
+        if !leaderReaped || groupRemains {
+            kill(-pid, signal)
+            if signal != SIGKILL { kill(-pid, SIGCONT) }
+        }
         // A leader may have moved to another group, its parent's for one.
         if !leaderReaped && getpgid(pid) != pid { signalLeader(signal) }
     }
@@ -25,7 +30,9 @@ struct ChildProcess {
     /// Only the process itself, and never a later one of the same number.
     func signalLeader(_ signal: Int32) {
         guard !leaderReaped else { return }
-        if !process.signalLeader(signal) { kill(pid, signal) }
+        for signal in signal == SIGKILL ? [signal] : [signal, SIGCONT] where !process.signalLeader(signal) {
+            kill(pid, signal)
+        }
     }
 
     /// Starts a replica with its pipes and its control socket.
@@ -69,47 +76,71 @@ struct ChildProcess {
 
 /// Processes that re-parented to the supervisor, because it is PID 1 or a subreaper.
 enum AdoptedProcesses {
-    private static let timeToKill = Duration.milliseconds(500)
+    private static let timeToKill = Duration.milliseconds(300)
 
     /// Ends and reaps every child that is left, and whatever those leave behind in turn.
     ///
-    /// - Parameter limit: how long they may take before they are killed.
+    /// - Parameter limit: how long they may take before they are killed; with none they are killed at once.
     /// - Returns: whether any had to be.
     static func endAll(within limit: Duration, signals: Descriptor) -> Bool {
-        if wait(limit, sending: SIGTERM, signals) { return false }
+        if wait(.zero, sending: nil, signals) { return false }
+        if limit > .zero, wait(limit, sending: SIGTERM, signals) { return false }
         _ = wait(timeToKill, sending: SIGKILL, signals)
         return true
     }
 
     /// False when some are left after so long.
-    private static func wait(_ limit: Duration, sending signal: Int32, _ signals: Descriptor) -> Bool {
+    private static func wait(_ limit: Duration, sending signal: Int32?, _ signals: Descriptor) -> Bool {
         let deadline = Clock.monotonic + limit
         var told: Set<Int32> = []
         while true {
             var reaped = Reaper.reap()
             while case .ended = reaped { reaped = Reaper.reap() }
             if case .noChildren = reaped { return true }
-            // As PID 1 everything in the namespace is ours to end, however deep.
-            if getpid() == 1 && told.isEmpty { kill(-1, signal) }
-            for pid in children() where told.insert(pid).inserted { kill(pid, signal) }
+            let someAreNew = signal.map { tell($0, &told) } ?? false
             let left = deadline - Clock.monotonic
             guard left > .zero else { return false }
             // Waits for SIGCHLD, but not for long: a grandchild becomes a child without one.
             var polled = pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0)
-            poll(&polled, 1, Int32(clamping: min(left, .milliseconds(20)).millisecondsRoundedUp))
+            let wait = min(left, .milliseconds(someAreNew ? 1 : 20))
+            poll(&polled, 1, Int32(clamping: wait.millisecondsRoundedUp))
             while Signals.next(from: signals) != 0 {}
         }
     }
 
+    /// Tells those who were not told yet.
+    ///
+    /// - Returns: whether there were any: who forks all the time must not outrun it.
+    private static func tell(_ signal: Int32, _ told: inout Set<Int32>) -> Bool {
+        // As PID 1 everything in the namespace is ours to end, however deep.
+        if getpid() == 1 && (told.isEmpty || signal == SIGKILL) { send(signal, to: -1) }
+        let new = children().filter { told.insert($0).inserted }
+        for pid in new { send(signal, to: pid) }
+        return !new.isEmpty
+    }
+
+    private static func send(_ signal: Int32, to pid: Int32) {
+        kill(pid, signal)
+        if signal != SIGKILL { kill(pid, SIGCONT) }
+    }
+
+    /// The kernel's own list where it keeps one (proc(5), `children`), or else a look at every process there is.
     private static func children() -> [Int32] {
-        guard let folder = opendir("/proc") else { return [] }
-        defer { closedir(folder) }
+        let lists = numbers(in: "/proc/self/task").map { ProcFile.read("/proc/self/task/\($0)/children") ?? "" }
+        let listed = lists.flatMap { $0.split(separator: " ") }.compactMap { Int32($0) }
+        guard listed.isEmpty else { return listed }
+        return numbers(in: "/proc").filter { ProcessUsage.parent(of: $0) == getpid() }
+    }
+
+    private static func numbers(in folder: String) -> [Int32] {
+        guard let entries = opendir(folder) else { return [] }
+        defer { closedir(entries) }
         var found: [Int32] = []
-        while let entry = readdir(folder) {
+        while let entry = readdir(entries) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if let pid = Int32(name), ProcessUsage.parent(of: pid) == getpid() { found.append(pid) }
+            if let number = Int32(name) { found.append(number) }
         }
         return found
     }

@@ -14,6 +14,8 @@ struct CheckProcess {
 
     enum Message {
         case checked
+        /// It could not be done, and why.
+        case failed(String)
         case report([UInt8])
     }
 
@@ -52,14 +54,22 @@ struct CheckProcess {
             switch descriptor.read(upTo: 64 << 10) {
             case .bytes(let bytes):
                 splitter.append(bytes) { line in
-                    let isChecked = (try? JSONDocument(line))?.root["type"]?.string == "checked"
-                    messages.append(isChecked ? .checked : .report(line))
+                    messages.append(Self.message(line))
                 }
             case .nothingNow: return messages
             case .ended: hasHungUp = true
             }
         }
         return messages
+    }
+
+    private static func message(_ line: [UInt8]) -> Message {
+        let root = (try? JSONDocument(line))?.root
+        switch root?["type"]?.string {
+        case "checked": return .checked
+        case "failed": return .failed(root?["reason"]?.string ?? "no reason given")
+        default: return .report(line)
+        }
     }
 
     func accept() { _ = descriptor.write(Array(#"{"type":"accept"}"#.utf8) + [UInt8(ascii: "\n")]) }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Model
 
 /// One look at watched files: the folders that hold them, the links that lead to them, and a print that is another one
 /// when any of them changed.
@@ -9,6 +10,8 @@ struct FileSurvey {
     private(set) var links: [String: Set<String>] = [:]
     /// FNV-1a over names, sizes, times and inodes.
     private(set) var print: UInt64 = 0xCBF2_9CE4_8422_2325
+    /// The latest change of any of them: of content, of name, or of the entries of a folder.
+    private(set) var lastChange = Timestamp(microseconds: 0)
 
     private struct Place: Hashable {
         var device: dev_t
@@ -35,6 +38,8 @@ struct FileSurvey {
             let here = folder.isEmpty ? "/" : folder
             let isLast = index == names.count - 1
             if let target = Self.target(of: "\(folder)/\(name)") {
+                var status = stat()
+                if lstat("\(folder)/\(name)", &status) == 0 { changed(status) }
                 links[here, default: []].insert(name)
                 let rest = names[(index + 1)...].map { "/" + $0 }.joined()
                 let next = target.hasPrefix("/") ? target : "\(folder)/\(target)"
@@ -68,6 +73,8 @@ struct FileSurvey {
             seen.insert(Place(device: status.st_dev, inode: status.st_ino)).inserted
         else { return }
         folders.insert(folder)
+        // What was removed from it leaves no other trace.
+        changed(status)
         for name in Self.names(in: folder) where !name.hasPrefix(".") {
             let path = "\(folder)/\(name)"
             if Self.target(of: path) != nil { follow(path, linksLeft: Self.mostLinks) }
@@ -99,12 +106,22 @@ struct FileSurvey {
         mix(status.st_ino)
         mix(status.st_dev)
         mix(status.st_mode)
+        changed(status)
         // A folder's own times say nothing that its entries do not.
         guard status.st_mode & S_IFMT != S_IFDIR else { return status.st_mode }
         mix(status.st_size)
         mix(status.st_mtim.tv_sec)
         mix(status.st_mtim.tv_nsec)
         return status.st_mode
+    }
+
+    /// A rename changes an inode too, and so does a chmod; the time of its content may be set to anything.
+    private mutating func changed(_ status: stat) {
+        let time = status.st_ctim
+        lastChange = max(
+            lastChange,
+            Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+        )
     }
 
     private mutating func mix(_ value: some FixedWidthInteger) {

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Model
 internal import Processes
 
 /// Notices that a file or a folder of files changed: by inotify, whose events only say "look again", and by a slow look
@@ -38,6 +39,9 @@ final class FileWatcher {
         nextLook = now + Self.interval
         watch()
     }
+
+    /// When anything that is watched last changed, by the clock of its file system.
+    var lastChange: Timestamp { lastLook.lastChange }
 
     var polled: pollfd { pollfd(fd: inotify?.number ?? -1, events: Int16(POLLIN), revents: 0) }
 

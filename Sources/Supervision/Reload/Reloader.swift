@@ -4,11 +4,17 @@ internal import Processes
 
 /// Watches the user's files, has them checked, and hands over what came of it. Driven by the supervisor's loop.
 final class Reloader {
+    /// What came of a check, with the number of the reload.
+    typealias Numbered = (number: Int, outcome: Outcome)
+
     enum Outcome {
         case found(ReloadSource.Finding)
         /// No finding: the check itself failed.
         case failed(String)
     }
+
+    /// By how many microseconds a file system's clock may be behind the system's: a tick of the kernel's timer.
+    private static let clockTick: Int64 = 20_000
 
     private let source: ReloadSource
     private let watcher: FileWatcher
@@ -16,12 +22,15 @@ final class Reloader {
     private(set) var timing = ReloadTiming()
     private var check: CheckProcess?
     private var hasReported = false
-    private var outcomes: [Outcome] = []
+    private var outcomes: [Numbered] = []
 
     init(_ source: ReloadSource, logs: LogReader, at now: Duration) {
         self.source = source
         self.logs = logs
         watcher = FileWatcher(source.watched, at: now)
+        if let begin = source.checkedSince, watcher.lastChange.microseconds >= begin.microseconds - Self.clockTick {
+            timing.filesChanged(at: now)
+        }
     }
 
     var polled: [pollfd] { [watcher.polled, check?.polled ?? pollfd(fd: -1, events: 0, revents: 0)] }
@@ -39,7 +48,7 @@ final class Reloader {
     ///
     /// - Parameter inUse: the generations that some child works by.
     /// - Returns: checks that are over and count.
-    func advance(at now: Duration, inUse: () -> [Int]) -> [Outcome] {
+    func advance(at now: Duration, inUse: () -> [Int]) -> [Numbered] {
         if watcher.hasChanged(at: now) { timing.filesChanged(at: now) }
         for message in check?.receive() ?? [] { heard(message, now) }
         if let action = timing.tick(at: now) { perform(action, inUse) }
@@ -56,7 +65,7 @@ final class Reloader {
         logs.processEnded(pid: pid)
         check = nil
         if timing.checkEnded(), !hasReported {
-            outcomes.append(.failed("the check of the files \(status) before it was done"))
+            found(.failed("the check of the files \(status) before it was done"))
         }
         return true
     }
@@ -75,13 +84,17 @@ final class Reloader {
             // An edit that came before this moment was not seen by the check, or was: it does not matter which.
             if watcher.hasChanged(at: now) { timing.filesChanged(at: now) }
             if let action = timing.checked(at: now) { perform(action, { [] }) }
+        case .failed(let reason):
+            guard !hasReported else { return }
+            hasReported = true
+            found(.failed(reason))
         case .report(let report):
             guard !hasReported else { return }
             hasReported = true
             do {
-                outcomes.append(.found(try source.read(report)))
+                found(.found(try source.read(report)))
             } catch {
-                outcomes.append(.failed("\(error)"))
+                found(.failed("\(error)"))
             }
         }
     }
@@ -93,7 +106,7 @@ final class Reloader {
         case .giveUp(let reason):
             hasReported = true
             check?.kill()
-            if let reason { outcomes.append(.failed(reason)) }
+            if let reason { found(.failed(reason)) }
         }
     }
 
@@ -103,7 +116,10 @@ final class Reloader {
             check = try CheckProcess.start(source.command(inUse), environment: source.environment, logs: logs)
         } catch {
             let reason = (error as? SpawnFailure)?.reason ?? "\(error)"
-            if timing.checkEnded() { outcomes.append(.failed("the files cannot be checked: \(reason)")) }
+            if timing.checkEnded() { found(.failed("the files cannot be checked: \(reason)")) }
         }
     }
+
+    /// One check is under way at a time, so the last that counts is this one.
+    private func found(_ outcome: Outcome) { outcomes.append((timing.count, outcome)) }
 }

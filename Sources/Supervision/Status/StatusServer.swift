@@ -41,10 +41,16 @@ final class StatusServer {
     /// Cleaners of temporary folders, and people, remove sockets; a supervisor that nobody can ask is taken for dead.
     /// Looks now and then, and listens anew.
     ///
+    /// - Parameter holdFolder: sees to it at each look that the folder is still ours: another supervisor's socket stays.
     /// - Returns: `nil` where nothing was amiss.
-    func restoreIfRemoved(at now: Duration) -> Restoration? {
+    func restoreIfRemoved(at now: Duration, holdFolder: () throws -> Void) -> Restoration? {
         guard now >= nextLook else { return nil }
         nextLook = now + Self.lookEvery
+        do {
+            try holdFolder()
+        } catch {
+            return .failed("\(error)")
+        }
         guard UnixSocket.identity(of: path) != identity || identity == nil else { return nil }
         do {
             listener = try UnixSocket.listen(at: path)
@@ -56,7 +62,8 @@ final class StatusServer {
     }
 
     func close() {
-        unlink(path)
+        // Another supervisor may have taken the folder.
+        if UnixSocket.identity(of: path) == identity { unlink(path) }
         clients = []
     }
 

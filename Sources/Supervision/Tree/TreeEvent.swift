@@ -59,8 +59,9 @@ enum TreeEvent: Sendable {
     /// Its end of the control channel is closed: it hears nothing any more. It has not ended.
     case hungUp(ReplicaID)
     case probed(ReplicaID, healthy: Bool)
-    /// The leader was reaped. `groupRemains`: others of its process group still live.
-    case exited(ReplicaID, ExitStatus, groupRemains: Bool)
+    /// The leader was reaped. `groupRemains`: others of its process group still live. `cause`: what is known beyond the
+    /// status.
+    case exited(ReplicaID, ExitStatus, groupRemains: Bool, cause: String? = nil)
     /// The last process of a group whose leader was reaped is gone.
     case groupGone(ReplicaID)
     /// Time passed; sent whenever ``TreeStateMachine/nextDeadline`` has come.

@@ -3,15 +3,15 @@ internal import Processes
 
 /// What follows when a process ends that nobody told to: restart, rest, or the end of the tree.
 extension TreeStateMachine {
-    mutating func exited(_ index: Int, _ status: ExitStatus, groupRemains: Bool, _ now: Duration) {
+    mutating func exited(_ index: Int, _ status: ExitStatus, _ cause: String?, groupRemains: Bool, _ now: Duration) {
         let id = replicas[index].id
         switch replicas[index].phase {
         case .running:
-            note(status, index)
+            note(status, cause, index)
             replicas[index].phase = .clearing
             if groupRemains { act(.signalGroup(id, Signals.kill)) }
         case .stopping:
-            note(status, index)
+            note(status, nil, index)
             if groupRemains { hurryGroup(index) }
         default: return
         }
@@ -29,13 +29,14 @@ extension TreeStateMachine {
         }
     }
 
-    private mutating func note(_ status: ExitStatus, _ index: Int) {
+    private mutating func note(_ status: ExitStatus, _ cause: String?, _ index: Int) {
         let reason =
             switch replicas[index].stop?.purpose {
             case .startTimeout: "start timed out (\(status))"
             case .liveness: "heartbeats stopped (\(status))"
             case .stuck: "it had work and finished none of it (\(status))"
-            case .tree, .knockOn, .restart, .replace, .removed, nil: status.description
+            case .tree, .knockOn, .restart, .replace, .removed, nil:
+                status.description + (cause.map { ": \($0)" } ?? "")
             }
         replicas[index].lastExit = Replica.LastExit(code: status.code, signal: status.signal, reason: reason)
     }

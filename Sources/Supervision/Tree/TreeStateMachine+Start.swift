@@ -4,6 +4,8 @@ internal import Model
 extension TreeStateMachine {
     /// A command with neither probe nor `hello` is ready once it has lived so long.
     static let readyByAge = Duration.seconds(1)
+    /// A child may name so many services; what it says of more is not kept.
+    static let mostServices = 64
 
     mutating func startWhatMay(_ now: Duration) {
         for position in graph.startOrder {
@@ -83,7 +85,9 @@ extension TreeStateMachine {
         case .extend(let milliseconds): extend(index, by: .milliseconds(milliseconds), now)
         case .draining: log(.debug, "is draining", index)
         case .stats(let counters): replicas[index].stats = counters
-        case .service(let name, let state): replicas[index].services[name] = state
+        case .service(let name, let state):
+            let known = replicas[index].services
+            if known[name] != nil || known.count < Self.mostServices { replicas[index].services[name] = state }
         case .generation(let rules, let ok, let error):
             if ok { replicas[index].rulesGeneration = rules }
             answered(index, generation: rules, ok: ok, now)

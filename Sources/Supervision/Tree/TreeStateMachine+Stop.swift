@@ -14,7 +14,7 @@ extension TreeStateMachine {
     }
 
     /// A process that SIGKILL does not end within this hangs in the kernel, and nobody can wait for it.
-    static let graceAfterKill = Duration.seconds(2)
+    static let graceAfterKill = Duration.seconds(1)
     /// Between SIGABRT and SIGKILL.
     static let graceAfterAbort = Duration.seconds(5)
     /// What is kept of a stop's budget so that the last kill still falls within it.

@@ -82,8 +82,8 @@ struct TreeStateMachine: Sendable {
         case .said(let id, let message): if let index = index[id] { said(index, message, now) }
         case .hungUp(let id): if let index = index[id] { replicas[index].hears = false }
         case .probed(let id, let healthy): if let index = index[id] { probed(index, healthy: healthy, now) }
-        case .exited(let id, let status, let groupRemains):
-            if let index = index[id] { exited(index, status, groupRemains: groupRemains, now) }
+        case .exited(let id, let status, let groupRemains, let cause):
+            if let index = index[id] { exited(index, status, cause, groupRemains: groupRemains, now) }
         case .groupGone(let id): if let index = index[id] { groupGone(index, now) }
         case .tick: break
         case .heldUp: heldUp(now)

@@ -79,9 +79,10 @@ package struct Candidate {
 
     /// Writes it whole, unless it is what is accepted already.
     ///
+    /// - Parameter after: a generation that somebody works by: a new one has a higher number.
     /// - Throws: ``FileProblem``.
-    package func accept(in store: GenerationStore) throws -> Acceptance {
-        let accepted = try store.accept(pipeline: pipeline, rules: rules)
+    package func accept(in store: GenerationStore, after: Int = 0) throws -> Acceptance {
+        let accepted = try store.accept(pipeline: pipeline, rules: rules, after: after)
         return Acceptance(generation: accepted.generation, secrets: secrets, degraded: degraded)
     }
 

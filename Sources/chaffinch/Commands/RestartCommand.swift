@@ -32,12 +32,14 @@ struct RestartCommand: ParsableCommand {
         let replicas = known.filter { $0.child == worker || $0.name == worker }
         guard !replicas.isEmpty else { throw CommandFailure(ExitCode.failed, "there is no worker '\(worker)'") }
         for replica in replicas {
-            for awaited in try supervisor.act("restart", on: replica.name) { try wait(for: awaited) }
+            for awaited in try supervisor.act("restart", on: replica.name) {
+                try wait(for: awaited, failedBefore: replica.failures)
+            }
             Terminal.output("\(replica.name) is ready")
         }
     }
 
-    private func wait(for replica: AwaitedReplica) throws {
+    private func wait(for replica: AwaitedReplica, failedBefore: Int64) throws {
         let deadline = ContinuousClock.now + .seconds(timeout)
         while true {
             let status = try supervisor.request("status")
@@ -48,9 +50,11 @@ struct RestartCommand: ParsableCommand {
             let restarts = worker["restarts"]?.integer ?? 0
             if restarts >= replica.restarts {
                 if worker["ready"]?.boolean == true { return }
-                // It has ended again, perhaps so quickly that a further one is already being started.
+                // It has ended again, perhaps so quickly that a further one is already being started; but somebody else
+                // may have restarted it too, which is no failure.
                 let isDown = ["backoff", "open", "failed", "stopped"].contains(state)
-                if isDown || restarts > replica.restarts { throw notReady(replica, state, worker) }
+                let hasFailed = (worker["breaker"]?["failures"]?.integer ?? 0) > failedBefore
+                if isDown || (restarts > replica.restarts && hasFailed) { throw notReady(replica, state, worker) }
             }
             guard ContinuousClock.now < deadline else { throw notReady(replica, state, worker) }
             usleep(100_000)

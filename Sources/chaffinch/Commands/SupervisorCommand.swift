@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Messaging
+import Model
 import PipelineFile
 import Supervision
 import Workers
@@ -30,10 +31,14 @@ struct SupervisorCommand: ParsableCommand {
 
     func run() throws {
         let environment = ProcessInfo.processInfo.environment
-        let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let report = try Checker(executable: executable, config: options.config, environment: environment).run()
+        let manager = FileManager.default
+        guard let executable = try? manager.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
+            throw CommandFailure(ExitCode.configuration, "there is no /proc, which the supervisor needs: mount it")
+        }
+        let begin = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+        let check = StartCheck(executable: executable, config: options.config, environment: environment)
+        guard let report = try check.run() else { throw CommandFailure(ExitCode.done) }
         let lock = try lockDataFolder(report.dataFolder)
-        defer { withExtendedLifetime(lock) {} }
         let planner = TreePlanner(
             config: options.config,
             wanted: wanted,
@@ -41,7 +46,8 @@ struct SupervisorCommand: ParsableCommand {
             executable: executable
         )
         let tree = try planner.tree(report)
-        let supervisor = try SupervisorProcess(tree, source: planner.source(dataFolder: report.dataFolder))
+        let source = planner.source(dataFolder: report.dataFolder, checkedSince: begin)
+        let supervisor = try SupervisorProcess(tree, source: source, lock: lock)
         throw CommandFailure(supervisor.run())
     }
 
@@ -55,33 +61,5 @@ struct SupervisorCommand: ParsableCommand {
 
     private var wanted: Set<String> {
         Set((only ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty })
-    }
-}
-
-/// Runs the throw-away process that alone reads the user's files.
-private struct Checker {
-    let executable: String
-    let config: String
-    let environment: [String: String]
-
-    /// - Throws: ``CommandFailure`` with the checker's exit code; what is wrong stands on standard error already.
-    func run() throws -> CheckReport {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = ["worker", "check", "--config", config]
-        process.environment = environment
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let report = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationReason == .exit else {
-            throw CommandFailure(
-                ExitCode.internal,
-                "the check of the files was ended by signal \(process.terminationStatus)"
-            )
-        }
-        guard process.terminationStatus == 0 else { throw CommandFailure(process.terminationStatus) }
-        return try JSONDecoder().decode(CheckReport.self, from: report)
     }
 }

@@ -69,11 +69,14 @@ struct AwaitedReplica {
     let index: Int64
     /// What the status counts once its next process was started.
     let restarts: Int64
+    /// How often it failed of late, when it was asked; 0 where nobody asked.
+    let failures: Int64
 
     init(_ json: JSONView) {
         child = json["name"]?.string ?? ""
         index = json["replica"]?.integer ?? 1
         restarts = json["restarts"]?.integer ?? 0
+        failures = json["breaker"]?["failures"]?.integer ?? 0
     }
 
     var name: String { "\(child)/\(index)" }

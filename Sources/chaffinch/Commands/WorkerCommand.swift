@@ -75,7 +75,14 @@ struct WorkerCommand: ParsableCommand {
             try supervisor.write(contentsOf: Data(#"{"type":"checked"}"#.utf8) + Data("\n".utf8))
             guard !supervisor.availableData.isEmpty else { return }
             let store = GenerationStore(dataFolder: dataFolder)
-            let acceptance = try candidate?.accept(in: store)
+            let generations = Set(inUse.split(separator: ",").compactMap { Int($0) })
+            let acceptance: Acceptance?
+            do {
+                acceptance = try candidate?.accept(in: store, after: generations.max() ?? 0)
+            } catch {
+                try supervisor.write(contentsOf: JSONEncoder().encode(CheckFailure("\(error)")) + Data("\n".utf8))
+                throw error
+            }
             let report = CheckReport(
                 dataFolder: dataFolder,
                 generation: acceptance?.generation.number,
@@ -84,7 +91,7 @@ struct WorkerCommand: ParsableCommand {
                 problems: problems
             )
             try supervisor.write(contentsOf: JSONEncoder().encode(report) + Data("\n".utf8))
-            try store.prune(inUse: Set(inUse.split(separator: ",").compactMap { Int($0) }))
+            try store.prune(inUse: generations)
         }
     }
 
@@ -157,4 +164,12 @@ struct CheckReport: Codable {
     var degraded: String?
     /// Every mistake, a line each, with its place.
     var problems: [String]
+}
+
+/// Why nothing can be accepted, whatever the files say: a full disk, for one.
+private struct CheckFailure: Codable {
+    var type = "failed"
+    var reason: String
+
+    init(_ reason: String) { self.reason = reason }
 }

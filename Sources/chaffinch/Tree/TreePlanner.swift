@@ -70,7 +70,9 @@ final class TreePlanner {
     }
 
     /// Where the trees after the first come from.
-    func source(dataFolder: String) -> ReloadSource {
+    ///
+    /// - Parameter checkedSince: when the check began that the first tree came from.
+    func source(dataFolder: String, checkedSince: Timestamp) -> ReloadSource {
         let store = GenerationStore(dataFolder: dataFolder)
         return ReloadSource(
             command: { [executable, config] inUse in
@@ -79,6 +81,7 @@ final class TreePlanner {
             },
             environment: environment,
             watched: watched,
+            checkedSince: checkedSince,
             read: { [self] line in
                 let report = try JSONDecoder().decode(CheckReport.self, from: Data(line))
                 guard let number = report.generation else {
@@ -93,7 +96,11 @@ final class TreePlanner {
                     throw error
                 }
             },
-            withdraw: { try? store.withdraw($0) }
+            withdraw: { [self] number in
+                try? store.withdraw(number)
+                // The next one to be accepted has its number.
+                generation = min(generation, number - 1)
+            }
         )
     }
 

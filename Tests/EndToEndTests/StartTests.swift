@@ -1,0 +1,80 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Starts that are cut short, and places that a supervisor may find itself in.
+@Suite(.timeLimit(.minutes(3))) struct StartTests {
+    private static let plain = "name: plain\nworkers: { a: { command: [sleep, '1000'] } }\n"
+
+    private func folder() throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        try folder.write(Self.plain, to: "pipeline.yaml")
+        return folder
+    }
+
+    private func child(of pid: Int32) -> Int32? {
+        let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+        return text?.split(separator: " ").first.flatMap { Int32($0) }
+    }
+
+    /// A file system that hangs must not make a supervisor that nobody can end.
+    @Test func aSignalEndsTheCheckAtTheStart() async throws {
+        for _ in 1...50 {
+            let folder = try folder()
+            let running = try RunningProgram(
+                Project.binary("chaffinch"),
+                ["supervisor"],
+                in: folder.url,
+                logs: folder.url,
+                name: "supervisor"
+            )
+            var check: Int32?
+            while check == nil, running.isRunning, !running.errors.contains("supervisor started") {
+                check = child(of: running.pid)
+            }
+            guard let check, kill(check, SIGSTOP) == 0, !running.errors.contains("supervisor started") else {
+                await running.stop()
+                continue
+            }
+            #expect(await running.stop() == 0)
+            #expect(kill(check, 0) != 0)
+            return
+        }
+        Issue.record("the check was never seen at work")
+    }
+
+    @Test func withoutProcItSaysSo() async throws {
+        let folder = try folder()
+        let result = try await RunningProgram.run(
+            "/usr/bin/unshare",
+            [
+                "-Urm", "/bin/sh", "-c", #"mount -t tmpfs none /proc && exec "$0" supervisor"#,
+                Project.binary("chaffinch"),
+            ],
+            in: folder.url
+        )
+        #expect(result.exitCode == 78)
+        #expect(result.errors.contains("there is no /proc"))
+    }
+
+    @Test func aTerminalThatGoesAwayEndsIt() async throws {
+        let folder = try folder()
+        let script = """
+            import os, pty, sys
+            pid, terminal = pty.fork()
+            if pid == 0:
+                os.execv(sys.argv[1], [sys.argv[1], "supervisor"])
+            seen = b""
+            while b"the whole tree is ready" not in seen:
+                seen += os.read(terminal, 4096)
+            os.close(terminal)
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            """
+        let result = try await RunningProgram.run(
+            "/usr/bin/env",
+            ["python3", "-c", script, Project.binary("chaffinch")],
+            in: folder.url
+        )
+        #expect(result.exitCode == 0, "\(result.errors)")
+    }
+}

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-private enum Namespaces {
+enum Namespaces {
     static func areThere() async -> Bool {
         (try? await RunningProgram.run("/usr/bin/unshare", ["-Urpf", "true"]))?.exitCode == 0
     }

@@ -43,7 +43,8 @@ import Testing
         Issue.record("the check was never seen at work")
     }
 
-    @Test func withoutProcItSaysSo() async throws {
+    @Test(.enabled("needs user namespaces: unshare -Urpf true") { await Namespaces.areThere() })
+    func withoutProcItSaysSo() async throws {
         let folder = try folder()
         let result = try await RunningProgram.run(
             "/usr/bin/unshare",

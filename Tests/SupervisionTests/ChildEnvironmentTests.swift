@@ -93,7 +93,7 @@ import Testing
         tree.readLog()
         try await tree.line { $0.message.hasPrefix("log lines were dropped") }
         #expect(try tree.status().root["log_lines_dropped"]!.integer! > 90_000)
-        #expect(try tree.worker("a")?["memory_bytes"]?.integer != nil)
+        #expect(try await eventually { try tree.worker("a")?["memory_bytes"]?.integer != nil })
         #expect(await tree.stop() == 0)
     }
 
@@ -157,6 +157,8 @@ import Testing
         #expect(status.root["name"]?.string == "test")
         #expect(status.root["state"]?.string == "ready")
         #expect(status.root["generation"]?.integer == 3)
+        // What it uses is measured beside the answer.
+        #expect(try await eventually { try tree.worker("a")?["memory_bytes"]?.integer ?? 0 > 10_000 })
         let worker = try #require(try tree.worker("a"))
         #expect(
             worker.members.map(\.key) == [
@@ -169,8 +171,7 @@ import Testing
         #expect(worker["ready"]?.boolean == true)
         #expect(worker["last_exit"]?.isNull == true)
         #expect(worker["started_at"]?.string.flatMap { Timestamp(iso8601: $0) } != nil)
-        #expect(worker["memory_bytes"]!.integer! > 10_000)
-        #expect(worker["cpu_seconds"]!.double! >= 0)
+        #expect(worker["cpu_seconds"]?.double ?? -1 >= 0)
         #expect(worker["breaker"]?["state"]?.string == "closed")
         for (request, answer) in [
             (#"{"type":"dance"}"#, #"{"error":"unknown request 'dance'"}"#),

@@ -209,4 +209,12 @@ struct ShippedScoreTests {
         #expect(scored.filter { $0.state == .wrong }.map { LineDiff.lines($0.expected, $0.got) } == [])
         #expect(scored.count { $0.isExpected && $0.state == .right } * 100 >= scored.count { $0.isExpected } * 85)
     }
+
+    /// Code hosting, server status, tip bots and games of others than those in the data; some by bots nobody has a rule for.
+    @Test func notices() throws {
+        let scored = try score(try fixtureLines("notices.jsonl"))
+        #expect(scored.count { $0.isExpected } >= 100 && scored.count { !$0.isExpected } >= 80)
+        #expect(scored.filter { $0.state == .wrong }.map { LineDiff.lines($0.expected, $0.got) } == [])
+        #expect(scored.count { $0.isExpected && $0.state == .right } * 100 >= scored.count { $0.isExpected } * 80)
+    }
 }

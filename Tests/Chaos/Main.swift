@@ -90,9 +90,6 @@ import TestSupport
             var verdict = Oracle.Verdict()
             do {
                 try await one.run(&chaos)
-                rig.heal()
-                if one.name == Case.baseline.name { try await oracle.learn(from: rig) }
-                verdict = try await oracle.judge(rig, within: .seconds(patience))
             } catch let skipped as Skipped {
                 report.skip(one, because: skipped.description)
                 await rig.end()
@@ -101,6 +98,15 @@ import TestSupport
                 verdict.note = "\(error)"
             }
             rig.heal()
+            do {
+                if one.name == Case.baseline.name { try await oracle.learn(from: rig) }
+                // What did not go as the case wants it is counted all the same.
+                let note = verdict.note
+                verdict = try await oracle.judge(rig, within: .seconds(patience))
+                if !note.isEmpty { verdict.note = note }
+            } catch {
+                verdict.note += "\(error)"
+            }
             let holds = verdict.holds(expectingDead: one.dead)
             report.add(one, verdict, holds: holds, remark: chaos.remark, ContinuousClock.now - start)
             await rig.end()

@@ -96,19 +96,22 @@ final class Rig {
 
     // MARK: The tree
 
-    func start(with variables: [String: String] = [:]) throws {
+    /// - Parameter only: the workers of this tree, separated by commas; `nil`: all.
+    func start(with variables: [String: String] = [:], only: String? = nil) throws {
         starts += 1
-        supervisor = try launch(
-            in: folder,
-            environment.merging(variables) { _, new in new },
-            "supervisor-\(starts)"
-        )
+        let environment = environment.merging(variables) { _, new in new }
+        supervisor = try launch(in: folder, environment, "supervisor-\(starts)", only: only)
     }
 
-    func launch(in folder: TemporaryFolder, _ environment: [String: String], _ log: String) throws -> RunningProgram {
+    func launch(
+        in folder: TemporaryFolder,
+        _ environment: [String: String],
+        _ log: String,
+        only: String? = nil
+    ) throws -> RunningProgram {
         try RunningProgram(
             Project.binary("chaffinch"),
-            ["supervisor"],
+            ["supervisor"] + (only.map { ["--only", $0] } ?? []),
             environment: environment,
             in: folder.url,
             logs: self.folder.url,

@@ -181,8 +181,10 @@ class Ground:
             time.sleep(0.1)
 
     def await_rows(self, wanted, process, memory=None, patience=300):
-        """Returns when the table holds so many messages; notes the most memory of each role on the way."""
+        """Returns when the table holds so many messages; notes the most memory of each role on the way. Looks seldom while
+        many are missing, since counting costs what is measured a part of its server."""
         seen, moved = -1, time.monotonic()
+        begun = moved
         with self.connect() as rows:
             while True:
                 count = rows.execute("SELECT count(*) FROM messages").fetchone()[0]
@@ -196,7 +198,8 @@ class Ground:
                 if process.poll() is not None or time.monotonic() - moved > patience:
                     log = os.path.join(self.folder, "supervisor.log")
                     sys.exit(f"bench: {count} of {wanted} rows, and no more come:\n{tail(log)}")
-                time.sleep(min(0.2, 0.01 + wanted / 5_000_000))
+                missing = (wanted - count) / max(count, 1) * (time.monotonic() - begun)
+                time.sleep(min(0.5, max(0.01, missing / 4)))
 
     def workers(self, process):
         """The supervisor and the processes below it by role: processor seconds in all, and bytes of proportional memory

@@ -5,7 +5,16 @@ package struct StableHash: Sendable {
     package init() {}
 
     package mutating func add(_ bytes: some Sequence<UInt8>) {
-        for byte in bytes { value = (value ^ UInt64(byte)) &* 0x0100_0000_01b3 }
+        // From another module the loop below asks a witness for each byte; this one runs on memory.
+        let isDone: Void? = bytes.withContiguousStorageIfAvailable { bytes in
+            for byte in bytes { add(byte) }
+        }
+        guard isDone == nil else { return }
+        for byte in bytes { add(byte) }
+    }
+
+    private mutating func add(_ byte: UInt8) {
+        value = (value ^ UInt64(byte)) &* 0x0100_0000_01b3
     }
 
     /// Sixteen digits.

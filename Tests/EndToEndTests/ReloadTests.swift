@@ -186,15 +186,20 @@ import Testing
 
     @Test func replicasAreScaledAndAChannelIsTakenOutWithoutDisturbingOthers() async throws {
         let (desk, discord) = try await desk()
-        try write(desk, discord, channels: ["signals": "9001", "deploys": "9002"], records: TradingDesk.records)
+        let channels = "channels:\n  - { name: signals, id: \"9001\", since: 2024-01-01 }\n"
+        try desk.write(
+            pipeline: channels + "  - { name: deploys, id: \"9002\", since: 2024-01-01 }\n\(TradingDesk.records)",
+            api: discord.api,
+            extra: "workers: { parse: { env: { OWN: its-own } } }"
+        )
         try desk.start()
         try await desk.untilReady()
         try await desk.untilMessages(2)
         let before = try await pids(desk)
         try desk.write(
-            pipeline: "channels:\n  - { name: signals, id: \"9001\", since: 2024-01-01 }\n\(TradingDesk.records)",
+            pipeline: "\(channels)\(TradingDesk.records)",
             api: discord.api,
-            extra: "workers: { parse: { replicas: 2, backoff: { max: 20s } } }"
+            extra: "workers: { parse: { replicas: 2, backoff: { max: 20s }, env: { OWN: its-own } } }"
         )
         let reload = try await desk.run(["reload"])
         #expect(reload.exitCode == 0)
@@ -202,6 +207,10 @@ import Testing
         var after = try await pids(desk)
         #expect(after.removeValue(forKey: "parse/2") != nil)
         #expect(after == before)
+        for (name, pid) in after {
+            let environment = try Data(contentsOf: URL(fileURLWithPath: "/proc/\(pid)/environ"))
+            #expect((environment.range(of: Data("OWN=its-own".utf8)) != nil) == (name == "parse/1"), "\(name)")
+        }
         try await eventually("the lease of the channel that is out is given back") {
             try await desk.count("select count(*) from fetch_cursors where channel_id = 9002 and holder is null") == 1
         }

@@ -108,11 +108,12 @@ struct TreeBuilder {
         let command = [
             executable, "worker", "role", role.rawValue, "--data", pipeline.dataFolder,
         ]
+        let own = try pipeline.workers.first { $0.name == role.rawValue }.map(values) ?? [:]
         var specification = child(
             role.rawValue,
             role == .setup ? .job : .worker,
             command,
-            baseEnvironment.merging(secrets(of: role)) { _, new in new }
+            baseEnvironment.merging(own) { _, new in new }.merging(secrets(of: role)) { _, new in new }
                 .merging([WorkerContext.lastResortVariable: hasLastResort ? "on" : "off"]) { _, new in new }
         )
         for name in previous { specification.dependsOn[name] = .ready }
@@ -202,7 +203,7 @@ struct TreeBuilder {
         return specification
     }
 
-    /// What a built-in role sees: enough to find programs, certificates and proxies, and no variable of the user's own.
+    /// What a built-in role sees beside its own `env:`: enough to find programs, certificates and proxies.
     private var baseEnvironment: [String: String] {
         let names: Set = [
             "PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy",

@@ -1,7 +1,12 @@
 import Synchronization
 
 /// What stands between a consumer's thread and the tasks that read from it: buffered deliveries and waiting tasks.
+///
+/// No task is resumed under the lock: to resume takes a lock of the task, and a cancelled task's handler holds that one while
+/// it asks for ours (`withTaskCancellationHandler(operation:onCancel:isolation:)` says so).
 final class ConsumerInbox: Sendable {
+    private typealias Served = (reader: CheckedContinuation<Delivery?, any Error>, delivery: Delivery?)
+
     private struct State {
         var buffer: [Delivery] = []
         var head = 0
@@ -26,6 +31,13 @@ final class ConsumerInbox: Sendable {
             return buffer[head]
         }
 
+        /// Takes as many deliveries as there are readers for them.
+        mutating func serve() -> [Served] {
+            var served: [Served] = []
+            while unread > 0, let reader = readers.removeFirst() { served.append((reader, takeFirst())) }
+            return served
+        }
+
         mutating func takeAll() -> [Delivery] {
             defer {
                 buffer = []
@@ -44,20 +56,19 @@ final class ConsumerInbox: Sendable {
         let id = WaitingTaskID()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                state.withLock { state in
-                    if id.isCancelled {
-                        continuation.resume(throwing: CancellationError())
-                    } else if (!state.isPaused || state.isStopped), let delivery = state.takeFirst() {
-                        continuation.resume(returning: delivery)
-                    } else if state.isStopped {
-                        continuation.resume(returning: nil)
-                    } else {
-                        state.readers.add(id, continuation)
+                let result: Result<Delivery?, any Error>? = state.withLock { state in
+                    if id.isCancelled { return .failure(CancellationError()) }
+                    if !state.isPaused || state.isStopped, let delivery = state.takeFirst() {
+                        return .success(delivery)
                     }
+                    if state.isStopped { return .success(nil) }
+                    state.readers.add(id, continuation)
+                    return nil
                 }
+                if let result { continuation.resume(with: result) }
             }
         } onCancel: {
-            state.withLock { $0.readers.cancel(id) }
+            state.withLock { $0.readers.cancel(id) }?.resume(throwing: CancellationError())
         }
     }
 
@@ -70,33 +81,29 @@ final class ConsumerInbox: Sendable {
         let id = WaitingTaskID()
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-                state.withLock { state in
-                    if id.isCancelled {
-                        continuation.resume(throwing: CancellationError())
-                    } else if state.isStopped {
-                        continuation.resume(throwing: ConsumerClosed())
-                    } else if state.isConsuming {
-                        continuation.resume()
-                    } else {
-                        state.starters.add(id, continuation)
-                    }
+                let result: Result<Void, any Error>? = state.withLock { state in
+                    if id.isCancelled { return .failure(CancellationError()) }
+                    if state.isStopped { return .failure(ConsumerClosed()) }
+                    if state.isConsuming { return .success(()) }
+                    state.starters.add(id, continuation)
+                    return nil
                 }
+                if let result { continuation.resume(with: result) }
             }
         } onCancel: {
-            state.withLock { $0.starters.cancel(id) }
+            state.withLock { $0.starters.cancel(id) }?.resume(throwing: CancellationError())
         }
     }
 
     // MARK: From the thread
 
     func add(_ delivery: Delivery) {
-        state.withLock { state in
-            if !state.isPaused, let reader = state.readers.removeFirst() {
-                reader.resume(returning: delivery)
-            } else {
-                state.buffer.append(delivery)
-            }
+        let reader = state.withLock { state in
+            let reader = state.isPaused ? nil : state.readers.removeFirst()
+            if reader == nil { state.buffer.append(delivery) }
+            return reader
         }
+        reader?.resume(returning: delivery)
     }
 
     func setConnected(_ isConnected: Bool) {
@@ -104,11 +111,11 @@ final class ConsumerInbox: Sendable {
     }
 
     func setConsuming(_ isConsuming: Bool) {
-        state.withLock { state in
+        let starters = state.withLock { state in
             state.isConsuming = isConsuming
-            guard isConsuming else { return }
-            while let starter = state.starters.removeFirst() { starter.resume() }
+            return isConsuming ? state.starters.removeAll() : []
         }
+        for starter in starters { starter.resume() }
     }
 
     /// Takes what is unread: its connection is gone, or it has to go back.
@@ -120,27 +127,27 @@ final class ConsumerInbox: Sendable {
 
     /// - Returns: whether that changed anything.
     func setPaused(_ isPaused: Bool) -> Bool {
-        state.withLock { state in
-            guard state.isPaused != isPaused, !state.isStopped else { return false }
+        let (isChanged, served) = state.withLock { state in
+            guard state.isPaused != isPaused, !state.isStopped else { return (false, [Served]()) }
             state.isPaused = isPaused
-            guard !isPaused else { return true }
-            while state.unread > 0, let reader = state.readers.removeFirst() {
-                reader.resume(returning: state.takeFirst())
-            }
-            return true
+            return (true, isPaused ? [] : state.serve())
         }
+        for (reader, delivery) in served { reader.resume(returning: delivery) }
+        return isChanged
     }
 
     /// - Returns: what was unread, if it is to be taken.
     func stop(takingUnread: Bool) -> [Delivery] {
-        state.withLock { state in
+        let (taken, served, readers, starters) = state.withLock { state in
             state.isStopped = true
             state.isConsuming = false
-            while let starter = state.starters.removeFirst() { starter.resume(throwing: ConsumerClosed()) }
             let taken = takingUnread ? state.takeAll() : []
-            while let reader = state.readers.removeFirst() { reader.resume(returning: state.takeFirst()) }
-            return taken
+            return (taken, state.serve(), state.readers.removeAll(), state.starters.removeAll())
         }
+        for starter in starters { starter.resume(throwing: ConsumerClosed()) }
+        for (reader, delivery) in served { reader.resume(returning: delivery) }
+        for reader in readers { reader.resume(returning: nil) }
+        return taken
     }
 
     /// Ends every wait; what is unread is dropped, since closing the connection returns it.
@@ -160,7 +167,7 @@ final class WaitingTaskID: Sendable {
     }
 }
 
-/// Tasks that wait for a value, first come, first served. To be used under one lock.
+/// Tasks that wait for a value, first come, first served. To be used under one lock, and what it returns resumed without it.
 struct WaitingTasks<Value: Sendable> {
     private var waiting: [(id: WaitingTaskID, continuation: CheckedContinuation<Value, any Error>)] = []
 
@@ -172,9 +179,15 @@ struct WaitingTasks<Value: Sendable> {
         waiting.isEmpty ? nil : waiting.removeFirst().continuation
     }
 
-    mutating func cancel(_ id: WaitingTaskID) {
+    mutating func removeAll() -> [CheckedContinuation<Value, any Error>] {
+        defer { waiting = [] }
+        return waiting.map(\.continuation)
+    }
+
+    /// - Returns: the task to be resumed, if it waits already.
+    mutating func cancel(_ id: WaitingTaskID) -> CheckedContinuation<Value, any Error>? {
         id.cancel()
-        guard let index = waiting.firstIndex(where: { $0.id === id }) else { return }
-        waiting.remove(at: index).continuation.resume(throwing: CancellationError())
+        guard let index = waiting.firstIndex(where: { $0.id === id }) else { return nil }
+        return waiting.remove(at: index).continuation
     }
 }

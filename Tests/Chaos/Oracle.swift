@@ -63,12 +63,13 @@ struct Oracle {
         verdict.dead = max(letters.count, dead.count)
         verdict.surplus = dead.subtracting(expected).count
         try await compare(rig, expected, dead, &verdict)
-        // The last acknowledgement reaches the queue a little after the commit.
-        for _ in 0..<20 {
+        // The last acknowledgement reaches the queue a little after the commit, and a second copy of what is stored may wait for
+        // a worker that was killed so often that the supervisor lets it rest.
+        repeat {
             verdict.queued = try await rig.queued()
             if verdict.queued == 0 || !verdict.note.isEmpty { break }
             try await rig.sleep(seconds: 0.5)
-        }
+        } while .now - start < patience
         verdict.balances = try await rig.withStore { try await $0.books() }.balances
         return verdict
     }

@@ -8,8 +8,8 @@ import Synchronization
 ///
 /// The broker's count of deliveries cannot tell a message that kills its worker from one that was merely returned: by
 /// a stop, a restarted broker, a wait for a database. So a worker leaves a note in the data folder, which all its
-/// replicas share, before it acts on a delivery, and takes it away after: some 30 µs for a page. A note that nobody
-/// holds tells that its writer died while acting on that delivery, and on no other.
+/// replicas share, before it acts on a delivery, and takes it away after. A note that nobody holds tells that its writer
+/// died while acting on that delivery, and on no other.
 ///
 /// What it says holds for the program and the generation it was written under, and for no others: with those the crash
 /// may be mended.

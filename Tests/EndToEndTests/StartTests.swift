@@ -12,10 +12,16 @@ import Testing
         return folder
     }
 
-    private func child(of pid: Int32) -> Int32? {
+    /// The check, once it is a program of its own: until then its parent is suspended and hears no signal.
+    private func check(of pid: Int32) -> Int32? {
         let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
-        return text?.split(separator: " ").first.flatMap { Int32($0) }
+        guard let child = text?.split(separator: " ").first.flatMap({ Int32($0) }),
+            let words = commandLine(child), !words.isEmpty, words != commandLine(pid)
+        else { return nil }
+        return child
     }
+
+    private func commandLine(_ pid: Int32) -> Data? { FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") }
 
     /// A file system that hangs must not make a supervisor that nobody can end.
     @Test func aSignalEndsTheCheckAtTheStart() async throws {
@@ -30,7 +36,7 @@ import Testing
             )
             var check: Int32?
             while check == nil, running.isRunning, !running.errors.contains("supervisor started") {
-                check = child(of: running.pid)
+                check = self.check(of: running.pid)
             }
             guard let check, kill(check, SIGSTOP) == 0, !running.errors.contains("supervisor started") else {
                 await running.stop()

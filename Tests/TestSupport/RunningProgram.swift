@@ -108,9 +108,17 @@ package final class RunningProgram: Sendable {
     package var isRunning: Bool { ending.status == nil }
     package func send(_ signal: Int32) { kill(pid, signal) }
 
-    /// The exit code, or 128 and the signal's number; waits for the end.
+    /// The exit code, or 128 and the signal's number; waits for the end, and for ten minutes at most: then it is killed, as
+    /// a test that waits for ever would tell nobody what it waits for.
     @discardableResult
-    package func exitCode() async -> Int32 { await ending.wait() }
+    package func exitCode() async -> Int32 {
+        let watchdog = Task { [pid, ending] in
+            try await Task.sleep(for: .seconds(600))
+            if ending.status == nil { kill(pid, SIGKILL) }
+        }
+        defer { watchdog.cancel() }
+        return await ending.wait()
+    }
 
     /// Ends it politely and returns its exit code.
     @discardableResult

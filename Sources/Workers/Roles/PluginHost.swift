@@ -51,7 +51,10 @@ package struct PluginHost {
         records = try RecordReader(records: context.pipeline.records)
         timeToAnswer = worker.longestSilence
         plugin = try PluginProcess(command)
-        publishing = ConfirmedPublishing(context: context, publisher: try context.publisher())
+        publishing = ConfirmedPublishing(context: context, publisher: try context.publisher()) {
+            // Longer than from parse: the plugin is asked again, which may be dear.
+            context.backToParse($0, after: .tenMinutes)
+        }
         // A page can take as long as its time; two in hand keep the plugin busy and leave the rest to other replicas.
         consumer = try context.consumer(of: [context.topology.workQueue(stage)], prefetch: 2)
     }

@@ -45,18 +45,19 @@ extension WorkerContext {
         )
     }
 
-    /// What parse publishes instead when a stage behind it has no room: the messages come to parse once more, after half
-    /// a minute, so that those that have no need of that stage never wait for it. No attempt is counted.
+    /// What is published instead when a stage of the chain has no room: the messages come to parse once more, after a
+    /// while, so that those that have no need of that stage never wait for it. No attempt is counted.
     ///
     /// A retry queue that held them for the full one would hold up what is behind them in it, so they go back to parse.
     ///
+    /// - Parameter level: how long they wait.
     /// - Returns: `nil` for what goes to store, which everything has need of, and for what is on its way back already.
-    func backToParse(_ refused: OutgoingMessage) -> OutgoingMessage? {
+    func backToParse(_ refused: OutgoingMessage, after level: Topology.RetryLevel) -> OutgoingMessage? {
         guard refused.exchange == topology.workExchange, refused.routingKey != Topology.store,
             let page = try? RecordBatch.page(of: refused.body)
         else { return nil }
         var message = refused
-        message.exchange = topology.retryExchange(.thirtySeconds)
+        message.exchange = topology.retryExchange(level)
         message.routingKey = Topology.parse
         message.type = WireType.page
         message.body = page

@@ -97,6 +97,36 @@ struct BrokerFixture {
         return false
     }
 
+    /// Declares the queue of a stage again, with room for next to nothing, and fills it.
+    func fill(_ stage: String, by publisher: Publisher) async throws {
+        let queue = topology.workQueue(stage)
+        let declaration = try #require(topology.queues.first { $0.name == queue })
+        try await onConnection { connection in
+            try connection.delete(queue: queue)
+            try connection.declare(
+                queue: queue,
+                arguments: declaration.arguments + [AMQPField("x-max-length", .integer(1))]
+            )
+            try connection.bind(queue: queue, to: declaration.exchange, routingKey: declaration.routingKey)
+        }
+        var number = 0
+        while try await publisher.publish(page(number, to: stage)) == .confirmed { number += 1 }
+    }
+
+    /// The first message of a queue, which stays there; awaited.
+    func first(in queue: String) async throws -> ReceivedMessage {
+        var found: ReceivedMessage?
+        try await eventually("a message is in \(queue)") {
+            found = try await onConnection { connection in
+                guard let (message, tag) = try connection.get(queue: queue) else { return nil }
+                try connection.reject(tag, requeue: true)
+                return message
+            }
+            return found != nil
+        }
+        return try #require(found)
+    }
+
     private func deleteEverything() async throws {
         let topology = topology
         try await onConnection { connection in

@@ -30,28 +30,11 @@ struct ParseWorkerTests {
         return page
     }
 
-    /// The plugin's queue again, with room for next to nothing.
-    private func shrink(_ queue: String, of fixture: BrokerFixture) async throws {
-        let declaration = try #require(fixture.topology.queues.first { $0.name == queue })
-        try await fixture.onConnection { connection in
-            try connection.delete(queue: queue)
-            try connection.declare(
-                queue: queue,
-                arguments: declaration.arguments + [AMQPField("x-max-length", .integer(1))]
-            )
-            try connection.bind(queue: queue, to: declaration.exchange, routingKey: declaration.routingKey)
-        }
-    }
-
     @Test("a full queue behind it holds up only the messages that go there")
     func fullQueueBehind() async throws {
         try await BrokerFixture.withTopology(plugins: ["slow"]) { fixture in
-            let stage = Topology.plugin("slow")
-            try await shrink(fixture.topology.workQueue(stage), of: fixture)
             let publisher = fixture.publisher()
-            var filling = 0
-            while try await publisher.publish(fixture.page(filling, to: stage)) == .confirmed { filling += 1 }
-
+            try await fixture.fill(Topology.plugin("slow"), by: publisher)
             let bench = try WorkerBench(fixture, role: "parse", pipeline: Self.pipeline, rules: Self.rules)
             let worker = try ParseWorker(bench.context)
             let running = Task { try await worker.run() }
@@ -60,17 +43,7 @@ struct ParseWorkerTests {
 
             #expect(try await fixture.holds(40, fixture.topology.workQueue(Topology.store)))
             // The others wait, each as a page for parse.
-            let waiting = fixture.topology.retryQueue(.thirtySeconds)
-            var found: ReceivedMessage?
-            try await eventually("a page waits") {
-                found = try await fixture.onConnection { connection in
-                    guard let (message, tag) = try connection.get(queue: waiting) else { return nil }
-                    try connection.reject(tag, requeue: true)
-                    return message
-                }
-                return found != nil
-            }
-            let message = try #require(found)
+            let message = try await fixture.first(in: fixture.topology.retryQueue(.thirtySeconds))
             #expect(message.routingKey == Topology.parse && message.properties.type == WireType.page)
             #expect(WireHeaders(message.properties.headers)?.attempt == 0)
             guard case .message(let unmatched)? = try Page.unpack(message.body).first else {

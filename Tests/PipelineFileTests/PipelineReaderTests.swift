@@ -105,6 +105,26 @@ import Testing
         )
     }
 
+    @Test(arguments: [
+        (50, "1s", nil), (500, "10s", nil), (51, "1s", "51 channels polled every 1s need 51 requests a second"),
+        (501, "10s", "501 channels polled every 10s need 51 requests a second"), (75, "1500ms", nil),
+        (1000, "10s", "1000 channels polled every 10s need 100 requests a second"), (1000, "20s", nil),
+    ] as [(Int, String, String?)])
+    func warnsOfPollingMoreThanDiscordAllows(channels: Int, poll: String, warning: String?) throws {
+        let list = (1...channels).map { "  - { name: c\($0), id: \"\($0)\" }" }.joined(separator: "\n")
+        let reading = reading(
+            "name: desk\ndiscord: { token: \"${TOKEN}\", poll: \(poll) }\nchannels:\n\(list)\n",
+            environment: ["TOKEN": "abc"]
+        )
+        #expect(reading.pipeline != nil)
+        let found = messages(reading.diagnostics)
+        #expect(found.count == (warning == nil ? 0 : 1))
+        #expect(found.first?.hasPrefix("pipeline.yaml:2:37: warning: \(warning ?? "")") ?? true, "\(found)")
+        #expect(
+            found.first?.contains("each is polled every \((channels + 49) / 50)s at best; set 'discord.poll' to") ?? true
+        )
+    }
+
     @Test func everythingHasADefault() throws {
         let reading = reading("workers:\n  sleeper: { command: [sleep, \"9\"] }\n")
         let pipeline = try #require(reading.pipeline)

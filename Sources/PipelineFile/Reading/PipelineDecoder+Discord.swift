@@ -29,6 +29,22 @@ extension PipelineDecoder {
         return discord
     }
 
+    /// Discord's own, across all routes.
+    private static let requestsPerSecond = 50
+
+    /// A poll is one request for each channel. What is too much is waited for, so nothing is lost; it comes late.
+    mutating func warnOfPollingTooOften(_ root: YAMLNode, _ discord: Pipeline.Discord, channels: Int) {
+        let rate = Double(channels) / (discord.poll / .seconds(1))
+        guard rate > Double(Self.requestsPerSecond), let list = root.value("channels") else { return }
+        let needed = (channels + Self.requestsPerSecond - 1) / Self.requestsPerSecond
+        diagnostics.warning(
+            "\(channels) channels polled every \(discord.poll.written) need \(Int(rate.rounded(.up))) requests a second, and Discord "
+                + "allows a bot \(Self.requestsPerSecond), so each is polled every \(needed)s at best; set "
+                + "'discord.poll' to \(needed)s or more, or share the channels out among several bots",
+            at: root.value("discord")?.value("poll") ?? list
+        )
+    }
+
     mutating func channels(_ node: YAMLNode?) -> [Pipeline.Channel] {
         guard let node, let elements = list(node, "channels") else { return [] }
         var names: [String: SourceMark] = [:]

@@ -52,6 +52,7 @@ struct PipelineDecoder {
         let console = console(top.map.optional("console"))
         finish(top)
         warnOfWhatIsNotYetDone(root, poll: discord.poll)
+        warnOfPollingTooOften(root, discord, channels: channels.count)
         guard !diagnostics.hasErrors else { return nil }
         return Pipeline(
             name: name,

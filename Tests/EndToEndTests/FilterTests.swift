@@ -46,6 +46,44 @@ import Testing
         #expect(wrong.output.contains("42.09") && wrong.output.contains("42.08"))
     }
 
+    /// What `check` refuses does not pass here.
+    @Test func testShowsWhatWouldKeepARuleFromGoingLive() async throws {
+        let folder = try TemporaryFolder()
+        func write(check: String) throws {
+            let record = "note: { fields: { word: { type: text, required: true } }, check: [\(check)] }"
+            try folder.write("name: desk\nrecords: { \(record) }\nparsers: parsers/\n", to: "pipeline.yaml")
+        }
+        func rule(_ name: String, _ pattern: String) -> String {
+            "parser: \(name)\nrecord: note\nfields: { word: { match: '\(pattern)' } }\n"
+                + "examples: [{ text: 'aa!', expect: [{ word: aa }] }]\n"
+        }
+        func test(_ files: String...) async throws -> (exitCode: Int32, output: String, errors: String) {
+            try await RunningProgram.run(Project.binary("chaffinch"), ["test"] + files, in: folder.url)
+        }
+        try write(check: "")
+        try folder.write(rule("a", "(?<value>(a+)+)!"), to: "parsers/a.yaml")
+        let runaway = try await test()
+        #expect(runaway.exitCode == 1)
+        #expect(runaway.errors.contains("parsers/a.yaml:3:26: a pattern of 'word' runs into the step limit"))
+        #expect(runaway.output.hasSuffix("1 passed, 0 failed, in 1 parser; 1 file has mistakes\n"))
+
+        try folder.write(rule("a", "(?<value>a+)!"), to: "parsers/a.yaml")
+        try folder.write(rule("b", "^(?<value>a+)!"), to: "parsers/b.yaml")
+        let conflict = try await test()
+        #expect(conflict.exitCode == 1 && conflict.errors.contains("parsers/b.yaml:1:9: priority 100 is also that of"))
+        #expect(try await test("parsers/a.yaml").exitCode == 0)
+        // A file that stands elsewhere has its mistakes too.
+        try folder.write("parser: c\nrecord: nope\n", to: "elsewhere.yaml")
+        let elsewhere = try await test("elsewhere.yaml")
+        #expect(elsewhere.exitCode == 1 && elsewhere.errors.contains("elsewhere.yaml:2:9: "))
+        // With broken record types no rule can be tried.
+        try write(check: "wrod > 1")
+        let broken = try await test("parsers/a.yaml")
+        #expect(broken.exitCode == 1)
+        #expect(broken.errors.contains("pipeline.yaml:2:") && broken.errors.contains("'wrod'; did you mean 'word'?"))
+        #expect(broken.output == "no example ran: 1 file has mistakes\n")
+    }
+
     @Test func rulesAreListedWithoutASupervisorToo() async throws {
         let listed = try await run(["rules"])
         #expect(listed.exitCode == 0)

@@ -116,7 +116,8 @@ package struct PipelineCheck {
             passed: passed(with: pipeline)
         )
         self.compilation = compilation
-        diagnostics.append(compilation.diagnostics)
+        // Without rules the record types are at fault, and those were reported with their places.
+        if compilation.rules != nil { diagnostics.append(compilation.diagnostics) }
     }
 
     /// The data folder of a broken file, so that the last accepted generation is found.

@@ -14,8 +14,8 @@ struct TestCommand: ParsableCommand {
               chaffinch test                              all files of the parsers folder
               chaffinch test parsers/signals/trading-signals.yaml
 
-            Prints one line an example and what differs for a failure. Exits 1 when one fails. Needs no token, broker
-            or database.
+            Prints one line an example and what differs for a failure. Exits 1 when one fails, or when a file has
+            mistakes that would keep it from going live. Needs no token, broker or database.
             """
     )
 
@@ -36,18 +36,16 @@ struct TestCommand: ParsableCommand {
             throw CommandFailure(ExitCode.configuration)
         }
         let chosen = try chooseFiles(check)
-        let shownDiagnostics = check.diagnostics.all.filter { diagnostic in
-            diagnostic.severity == .error && (files.isEmpty || chosen.contains { $0.name == diagnostic.file })
-        }
-        for diagnostic in shownDiagnostics {
-            Terminal.error(diagnostic.rendered(sources: check.sources, colour: Terminal.errorHasColour))
-        }
         let compilation = RuleCompiler.compile(
             chosen,
             records: pipeline.records,
             channels: pipeline.channelNames,
             runningExamples: true
         )
+        let found = mistakes(check, chosen, compilation)
+        for mistake in found {
+            Terminal.error(mistake.rendered(sources: check.sources + chosen, colour: Terminal.errorHasColour))
+        }
         for result in compilation.examples { show(result) }
         for parser in compilation.rules?.parsers ?? [] where parser.triesEverything {
             Terminal.output(
@@ -63,7 +61,7 @@ struct TestCommand: ParsableCommand {
         }
         let failed = compilation.examples.count { !$0.passed }
         let parsers = Set(compilation.examples.map(\.parser)).count
-        let broken = Set(shownDiagnostics.map(\.file)).count
+        let broken = Set(found.map(\.file)).count
         let mistakes = "\(broken) \(broken == 1 ? "file has" : "files have") mistakes"
         if compilation.examples.isEmpty {
             Terminal.output("no example ran" + (broken > 0 ? ": \(mistakes)" : ""))
@@ -73,7 +71,20 @@ struct TestCommand: ParsableCommand {
                     + (parsers == 1 ? "parser" : "parsers") + (broken > 0 ? "; \(mistakes)" : "")
             )
         }
-        if failed > 0 || !shownDiagnostics.isEmpty { throw CommandFailure(ExitCode.failed) }
+        if failed > 0 || !found.isEmpty { throw CommandFailure(ExitCode.failed) }
+    }
+
+    /// Everything that keeps the chosen files from going live, but for failed examples, which are shown as such.
+    private func mistakes(_ check: PipelineCheck, _ chosen: [SourceFile], _ compilation: RuleCompilation) -> [Diagnostic] {
+        let left = Set(check.ruleFiles.map(\.name)).subtracting(chosen.map(\.name))
+        var found = check.diagnostics
+        if compilation.rules != nil { found.append(compilation.diagnostics) }
+        return found.errors.filter { mistake in
+            !left.contains(mistake.file)
+                && !compilation.examples.contains {
+                    !$0.passed && $0.file == mistake.file && $0.mark == mistake.mark
+                }
+        }
     }
 
     private func show(_ result: ExampleResult) {

@@ -54,6 +54,18 @@ import Testing
         }
     }
 
+    /// The environment of the role that it is for would end there.
+    @Test func aNULInTheFileOfAVariableIsRefused() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("chaffinch-\(UUID().uuidString)")
+        try Data("sec\0ret\n".utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let reason = "cannot use '\(file.path)': it holds a NUL character; save it as plain UTF-8 text"
+        #expect(throws: TemplateError.unreadable("A", reason)) {
+            try Template("${A}").expanded(with: ["A_FILE": file.path])
+        }
+        #expect(try TextFile.read(file.path) == "sec\0ret\n")
+    }
+
     @Test func anUnsetVariableIsNamed() {
         #expect(throws: TemplateError.unset("B")) { try Template("${A}${B}").expanded(with: ["A": "1"]) }
     }

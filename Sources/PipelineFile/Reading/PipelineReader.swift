@@ -25,7 +25,7 @@ package enum PipelineReader {
         environment: [String: String],
         resolvingSecrets: Bool,
         needed: Set<SecretKey> = SecretKey.all,
-        readFile: (String) throws -> String = { try TextFile.read($0) }
+        readFile: (String) throws -> String = { try TextFile.readValue($0) }
     ) -> PipelineReading {
         withoutActuallyEscaping(readFile) { readFile in
             var decoder = PipelineDecoder(
@@ -51,7 +51,7 @@ package enum PipelineReader {
     package static func resolveSecrets(
         of pipeline: Pipeline,
         environment: [String: String],
-        readFile: (String) throws -> String = { try TextFile.read($0) }
+        readFile: (String) throws -> String = { try TextFile.readValue($0) }
     ) -> (secrets: [String: String], diagnostics: Diagnostics) {
         var secrets: [String: String] = [:]
         var diagnostics = Diagnostics()

@@ -12,7 +12,9 @@ struct Substitution {
     mutating func substitute(_ node: YAMLNode, path: [String] = []) -> YAMLNode {
         let content: YAMLNode.Content
         switch node.content {
-        case .scalar(let text, _): return Self.keepsTemplate(path) ? node : scalar(node, text, path)
+        case .scalar(let text, _):
+            refuseNUL(in: text, node, path)
+            return Self.keepsTemplate(path) ? node : scalar(node, text, path)
         case .sequence(let elements):
             var result: [YAMLNode] = []
             for (index, element) in elements.enumerated() {
@@ -27,6 +29,16 @@ struct Substitution {
             content = .mapping(result)
         }
         return YAMLNode(content: content, file: node.file, mark: node.mark)
+    }
+
+    /// Programs, their arguments and environments, paths and databases would all end the text there, in silence.
+    private mutating func refuseNUL(in text: String, _ node: YAMLNode, _ path: [String]) {
+        guard let nul = text.utf8.firstIndex(of: 0) else { return }
+        diagnostics.error(
+            "'\(path.joined(separator: "."))' holds a NUL character, which no value here can carry; take it out",
+            file: node.file,
+            mark: node.mark(atScalarOffset: text.utf8.distance(from: text.startIndex, to: nul))
+        )
     }
 
     private mutating func scalar(_ node: YAMLNode, _ text: String, _ path: [String]) -> YAMLNode {

@@ -77,7 +77,7 @@ package struct Template: Sendable, Equatable {
     ) throws(TemplateError) -> String? {
         guard let path = environment[name + "_FILE"], !path.isEmpty else { return nil }
         do {
-            return PipelineDecoder.withoutFinalNewline(try TextFile.read(path))
+            return PipelineDecoder.withoutFinalNewline(try TextFile.readValue(path))
         } catch {
             throw .unreadable(name, "\(error)")
         }

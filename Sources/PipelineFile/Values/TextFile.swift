@@ -16,6 +16,17 @@ package enum TextFile {
         guard let text = String(validating: data, as: UTF8.self) else { throw FileProblem(path, "not UTF-8 text") }
         return text
     }
+
+    /// Reads a file that stands for a value, such as a secret.
+    ///
+    /// - Throws: ``FileProblem`` also for a NUL character: the environment, which hands the value on, ends there.
+    package static func readValue(_ path: String) throws(FileProblem) -> String {
+        let text = try read(path)
+        guard !text.utf8.contains(0) else {
+            throw FileProblem(path, "it holds a NUL character; save it as plain UTF-8 text")
+        }
+        return text
+    }
 }
 
 /// Why a file or folder could not be read or written.

@@ -64,6 +64,25 @@ import Testing
         #expect(result.errors.contains("there is no /proc"))
     }
 
+    /// As an upgrade does while the supervisor starts.
+    @Test(.enabled("needs user namespaces: unshare -Urpf true") { await Namespaces.areThere() })
+    func aProgramThatWasReplacedMeanwhileIsNamed() async throws {
+        let folder = try folder()
+        let result = try await RunningProgram.run(
+            "/usr/bin/unshare",
+            [
+                "-Urm", "/bin/sh", "-c",
+                #"exec 9<"$0" && mount --bind /bin/true "$0" && exec /proc/self/fd/9 supervisor"#,
+                Project.binary("chaffinch"),
+            ],
+            in: folder.url
+        )
+        #expect(result.exitCode == 70)
+        let said = "/chaffinch worker check' ended well, but its report (0 bytes) is none that this version"
+        #expect(result.errors.contains(said), "\(result.errors)")
+        #expect(result.errors.contains("restart the supervisor"))
+    }
+
     @Test func aTerminalThatGoesAwayEndsIt() async throws {
         let folder = try folder()
         let script = """

@@ -166,6 +166,24 @@ struct CheckReport: Codable {
     var problems: [String]
 }
 
+extension CheckReport {
+    /// - Parameters:
+    ///   - bytes: what the checker wrote.
+    ///   - executable: the program that was run as the checker.
+    /// - Throws: ``CommandFailure`` when that is no report. It says nothing of the bytes, among which may be secrets.
+    init(_ bytes: [UInt8], of executable: String) throws {
+        do {
+            self = try JSONDecoder().decode(CheckReport.self, from: Data(bytes))
+        } catch {
+            throw CommandFailure(
+                ExitCode.internal,
+                "'\(executable) worker check' ended well, but its report (\(bytes.count) bytes) is none that this "
+                    + "version (\(Chaffinch.version)) knows; was the program replaced meanwhile? restart the supervisor"
+            )
+        }
+    }
+}
+
 /// Why nothing can be accepted, whatever the files say: a full disk, for one.
 private struct CheckFailure: Codable {
     var type = "failed"

@@ -101,6 +101,6 @@ struct StartCheck {
         }
         let code = (status >> 8) & 0xff
         guard code == 0 else { throw CommandFailure(code) }
-        return try JSONDecoder().decode(CheckReport.self, from: Data(report))
+        return try CheckReport(report, of: executable)
     }
 }

@@ -82,8 +82,8 @@ final class TreePlanner {
             environment: environment,
             watched: watched,
             checkedSince: checkedSince,
-            read: { [self] line in
-                let report = try JSONDecoder().decode(CheckReport.self, from: Data(line))
+            read: { [self, executable] line in
+                let report = try CheckReport(line, of: executable)
                 guard let number = report.generation else {
                     return ReloadSource.Finding(tree: nil, problems: report.problems, watched: watched)
                 }

@@ -105,11 +105,13 @@ import Testing
         )
     }
 
-    @Test(arguments: [
-        (50, "1s", nil), (500, "10s", nil), (51, "1s", "51 channels polled every 1s need 51 requests a second"),
-        (501, "10s", "501 channels polled every 10s need 51 requests a second"), (75, "1500ms", nil),
-        (1000, "10s", "1000 channels polled every 10s need 100 requests a second"), (1000, "20s", nil),
-    ] as [(Int, String, String?)])
+    @Test(
+        arguments: [
+            (50, "1s", nil), (500, "10s", nil), (51, "1s", "51 channels polled every 1s need 51 requests a second"),
+            (501, "10s", "501 channels polled every 10s need 51 requests a second"), (75, "1500ms", nil),
+            (1000, "10s", "1000 channels polled every 10s need 100 requests a second"), (1000, "20s", nil),
+        ] as [(Int, String, String?)]
+    )
     func warnsOfPollingMoreThanDiscordAllows(channels: Int, poll: String, warning: String?) throws {
         let list = (1...channels).map { "  - { name: c\($0), id: \"\($0)\" }" }.joined(separator: "\n")
         let reading = reading(
@@ -121,7 +123,8 @@ import Testing
         #expect(found.count == (warning == nil ? 0 : 1))
         #expect(found.first?.hasPrefix("pipeline.yaml:2:37: warning: \(warning ?? "")") ?? true, "\(found)")
         #expect(
-            found.first?.contains("each is polled every \((channels + 49) / 50)s at best; set 'discord.poll' to") ?? true
+            found.first?.contains("each is polled every \((channels + 49) / 50)s at best; set 'discord.poll' to")
+                ?? true
         )
     }
 

@@ -75,7 +75,11 @@ struct TestCommand: ParsableCommand {
     }
 
     /// Everything that keeps the chosen files from going live, but for failed examples, which are shown as such.
-    private func mistakes(_ check: PipelineCheck, _ chosen: [SourceFile], _ compilation: RuleCompilation) -> [Diagnostic] {
+    private func mistakes(
+        _ check: PipelineCheck,
+        _ chosen: [SourceFile],
+        _ compilation: RuleCompilation
+    ) -> [Diagnostic] {
         let left = Set(check.ruleFiles.map(\.name)).subtracting(chosen.map(\.name))
         var found = check.diagnostics
         if compilation.rules != nil { found.append(compilation.diagnostics) }

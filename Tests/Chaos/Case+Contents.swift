@@ -69,7 +69,8 @@ extension Case {
     /// A library that crashes whoever matches a pattern against the word POISON: a fault in the regex engine, as far as
     /// parse can tell.
     private static func crashingLibrary(in folder: TemporaryFolder) async throws -> String {
-        try folder.write(
+        try await PreloadedLibrary.compile(
+            "crash",
             """
             #define _GNU_SOURCE
             #include <dlfcn.h>
@@ -88,15 +89,8 @@ extension Case {
             WRAP(pcre2_match_8)
             WRAP(pcre2_jit_match_8)
             """,
-            to: "crash.c"
+            in: folder
         )
-        let result = try await RunningProgram.run(
-            "/usr/bin/env",
-            ["clang", "-shared", "-fPIC", "-o", "crash.so", "crash.c", "-ldl"],
-            in: folder.url
-        )
-        guard result.exitCode == 0 else { throw TimedOut(what: "clang: \(result.errors)") }
-        return folder.url.appending(path: "crash.so").path
     }
 }
 

@@ -138,6 +138,7 @@ final class Rig {
         await supervisor?.exitCode()
         await discord.stop()
         discordProxy.stop()
+        MovedClocks.sweep()
         for path in mounts { _ = try? await RunningProgram.run("/bin/umount", ["--lazy", path]) }
         _ = try? await RunningProgram.run(
             "/usr/bin/psql",

@@ -36,6 +36,12 @@ import Testing
                 #expect(other.value.value("healthcheck") != nil)
             }
         }
+        // What is pinned is what is tested.
+        let documented = try root("docs/deployment.md")
+        for server in services.dropFirst() {
+            let image = try #require(server.value.value("image")?.scalar)
+            #expect(documented.contains("`\(image)`"), "docs/deployment.md does not name \(image)")
+        }
         // Every variable handed over as a file is one that the shipped pipeline reads.
         let pipeline = try root("pipeline.yaml")
         for variable in services[0].value.value("environment")?.mapping ?? [] {

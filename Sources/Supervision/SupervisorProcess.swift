@@ -331,7 +331,9 @@ package final class SupervisorProcess {
     private func act(on worker: String, _ event: ([ReplicaID]) -> TreeEvent) -> [UInt8] {
         guard machine.treeStop == nil else { return OperatorRequest.refusal("the tree is stopping") }
         let ids = machine.replicas.map(\.id).filter { $0.child == worker || $0.description == worker }
-        guard !ids.isEmpty else { return OperatorRequest.refusal("there is no worker '\(worker)'") }
+        guard !ids.isEmpty else {
+            return OperatorRequest.refusal("there is no worker '\(worker)'; 'chaffinch status' lists them")
+        }
         // As they were before: whoever asked must tell the next incarnation from this one.
         let answer = OperatorRequest.acceptance(ids.compactMap { machine.replica($0) })
         handle(event(ids))

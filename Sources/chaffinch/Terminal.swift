@@ -21,7 +21,9 @@ enum Terminal {
         return (Int(size.ws_col), Int(size.ws_row))
     }
 
+    /// A line, or lines, for standard error; nothing where there is nothing to say.
     static func error(_ text: String) {
+        guard !text.isEmpty else { return }
         write(text.hasSuffix("\n") ? text : text + "\n", to: STDERR_FILENO)
     }
 

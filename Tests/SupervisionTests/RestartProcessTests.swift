@@ -154,8 +154,8 @@ import Testing
     @Test func requestsThatMakeNoSenseAreRefused() async throws {
         let tree = try RunningTree([shell("a", speaking, kind: .worker)])
         try await tree.said("is ready", "a/1")
-        #expect(try tree.request("restart", "b").root["error"]?.string == "there is no worker 'b'")
-        #expect(try tree.request("reset", "a/2").root["error"]?.string == "there is no worker 'a/2'")
+        #expect(try tree.request("restart", "b").root["error"]?.string?.hasPrefix("there is no worker 'b'; ") == true)
+        #expect(try tree.request("reset", "a/2").root["error"]?.string?.hasPrefix("there is no worker 'a/2'; ") == true)
         #expect(try tree.request("restart").root["error"]?.string == "'restart' needs a 'worker'")
         #expect(await tree.stop() == 0)
     }

@@ -189,7 +189,10 @@ final class AMQPConnection {
         var limit = timeval(Self.connectLimit)
         let status = amqp_socket_open_noblock(socket, address.host, Int32(address.port), &limit)
         guard status == AMQP_STATUS_OK.rawValue else {
-            throw BrokerError(.unavailable, "cannot connect to \(address.redacted): \(Self.text(status))")
+            throw BrokerError(
+                .unavailable,
+                "cannot connect to \(address.redacted): \(Self.text(status)); is RabbitMQ running there, and reachable?"
+            )
         }
     }
 

@@ -57,7 +57,7 @@ extension DiscordError {
         DiscordError(
             .unavailable,
             "\(subject): Discord answered 429 (rate limit) \(times) times in a row although every wait was kept; "
-                + "trying again later. Another program may be using the same bot token"
+                + "another program may be using the same bot token"
         )
     }
 
@@ -65,7 +65,7 @@ extension DiscordError {
         DiscordError(
             .unavailable,
             "\(subject): no useful answer from Discord in \(attempts) attempt\(attempts == 1 ? "" : "s"), "
-                + "the last: \(last); trying again later"
+                + "the last: \(last)"
         )
     }
 

@@ -27,7 +27,7 @@ final class PostgresConnection {
         let handle = PQconnectdbParams(keys, values, 1)
         self.handle = handle
         guard PQstatus(handle) == CONNECTION_OK else {
-            let text = handle.map { Self.oneLine(String(cString: PQerrorMessage($0))) } ?? "out of memory"
+            let text = handle.map { Self.oneLine(String(cString: PQerrorMessage($0)), by: "; ") } ?? "out of memory"
             PQfinish(handle)
             self.handle = nil
             throw PostgresError(state: nil, text: text)
@@ -210,8 +210,8 @@ final class PostgresConnection {
         sent = 0
     }
 
-    private static func oneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix("\t") }.joined(separator: " ")
+    private static func oneLine(_ text: String, by separator: String = " ") -> String {
+        text.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix("\t") }.joined(separator: separator)
     }
 }
 

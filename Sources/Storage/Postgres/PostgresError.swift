@@ -8,7 +8,7 @@ struct PostgresError: Error {
     var isConflict: Bool { state == "40001" || state == "40P01" }
 
     var storeError: StoreError {
-        guard let state else { return StoreError(connectionCode, "Postgres: \(text)") }
+        guard let state else { return StoreError(connectionCode, "Postgres: \(text)\(connectionAdvice)") }
         return StoreError(Self.code(of: state), "Postgres: \(text) (\(state))", state: state)
     }
 
@@ -40,5 +40,13 @@ struct PostgresError: Error {
         }
         if text.contains("FATAL:  database "), text.contains("does not exist") { return .notSetUp }
         return .unavailable
+    }
+
+    private var connectionAdvice: String {
+        switch connectionCode {
+        case .notSetUp: "; make it with 'createdb', then run 'chaffinch setup'"
+        case .permission: "; store.url and store.setup_url name the user and the password"
+        default: ""
+        }
     }
 }

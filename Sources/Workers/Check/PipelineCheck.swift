@@ -42,17 +42,7 @@ package struct PipelineCheck {
         let url = URL(fileURLWithPath: path).standardizedFileURL
         let folder = url.deletingLastPathComponent().path
         dataFolder = folder + "/data"
-        let file: SourceFile
-        do {
-            file = try SourceFile(name: path, text: String(contentsOf: url, encoding: .utf8))
-        } catch {
-            let exists = FileManager.default.fileExists(atPath: url.path)
-            file = SourceFile(
-                name: path,
-                problem: exists
-                    ? "cannot be read as UTF-8 text: \(error.localizedDescription)" : "there is no such file"
-            )
-        }
+        let file = Self.read(url.path, shownAs: path)
         sources = [file]
         let reading = PipelineReader.read(
             file,
@@ -73,6 +63,18 @@ package struct PipelineCheck {
         )
         if comparing { latest = try? GenerationStore(dataFolder: dataFolder).latest() }
         readRules(of: pipeline, runningExamples: runningExamples)
+    }
+
+    /// Read whatever it is, so that a shell's `<(…)` serves too.
+    private static func read(_ path: String, shownAs name: String) -> SourceFile {
+        if let text = try? String(contentsOfFile: path, encoding: .utf8) { return SourceFile(name: name, text: text) }
+        guard access(path, F_OK) == 0 || errno != ENOENT else {
+            return SourceFile(
+                name: name,
+                problem: "there is no such file; run this in the folder of your pipeline.yaml, or name it with --config"
+            )
+        }
+        return SourceFile(path: path, shownAs: name)
     }
 
     /// The texts of rule files that have passed every check side by side, by this very version and for what

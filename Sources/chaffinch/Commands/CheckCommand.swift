@@ -38,19 +38,14 @@ struct CheckCommand: ParsableCommand {
             environment: ProcessInfo.processInfo.environment,
             resolvingSecrets: true
         )
+        if !json { Terminal.error(check.rendered(colour: Terminal.errorHasColour)) }
         let connections = connect && !check.hasErrors ? try tryConnections(check) : []
-        if json { printJSON(check, connections) } else { printText(check, connections) }
+        if json { printJSON(check, connections) } else { printSummary(check) }
         if check.hasErrors { throw CommandFailure(ExitCode.failed) }
         if connections.contains(where: { $0.problem != nil }) { throw CommandFailure(ExitCode.unavailable) }
     }
 
-    private func printText(_ check: PipelineCheck, _ connections: [Connection]) {
-        Terminal.error(check.rendered(colour: Terminal.errorHasColour))
-        for connection in connections {
-            let verdict =
-                connection.problem.map { Terminal.styled("failed", .red) + "  \($0)" } ?? Terminal.styled("ok", .green)
-            Terminal.output("\(connection.service)  \(verdict)")
-        }
+    private func printSummary(_ check: PipelineCheck) {
         if let pipeline = check.pipeline, !check.hasErrors {
             Terminal.output("\(Terminal.styled("ok", .green))  \(options.config): \(Self.summary(pipeline, check))")
         } else {
@@ -116,21 +111,32 @@ struct CheckCommand: ParsableCommand {
     private struct Connection: Sendable {
         var service: String
         var problem: String?
+
+        func show() {
+            let verdict =
+                problem.map { Terminal.styled("failed", .red) + "  \($0)" } ?? Terminal.styled("ok", .green)
+            Terminal.output("\(service)  \(verdict)")
+        }
     }
 
+    /// Shows each as soon as it is known, but for JSON.
     private func tryConnections(_ check: PipelineCheck) throws -> [Connection] {
         guard let pipeline = check.pipeline else { return [] }
-        let secrets = check.secrets
+        let (secrets, json) = (check.secrets, json)
         let logger = Logger(label: "check") { _ in SwiftLogNoOpLogHandler() }
         return try waiting {
             var connections: [Connection] = []
-            func attempt(_ service: String, _ body: () async throws -> Void) async {
+            @discardableResult
+            func attempt(_ service: String, _ body: () async throws -> Void) async -> Bool {
+                var connection = Connection(service: service)
                 do {
                     try await body()
-                    connections.append(Connection(service: service))
                 } catch {
-                    connections.append(Connection(service: service, problem: "\(error)"))
+                    connection.problem = "\(error)"
                 }
+                connections.append(connection)
+                if !json { connection.show() }
+                return connection.problem == nil
             }
             if !pipeline.broker.isManaged, let url = secrets[pipeline.broker.url.variable] {
                 await attempt("broker") { try await TopologySetup.tryConnection(to: BrokerAddress(url)) }
@@ -155,7 +161,8 @@ struct CheckCommand: ParsableCommand {
                 let http = HTTPClient(userAgent: DiscordREST.userAgent, logger: logger)
                 defer { http.close() }
                 let discord = DiscordREST(api: pipeline.discord.api, token: token, http: http, logger: logger)
-                await attempt("discord") { _ = try await discord.currentUser() }
+                // Without that, each channel would wait as long and fail alike.
+                guard await attempt("discord", { _ = try await discord.currentUser() }) else { return connections }
                 for channel in pipeline.channels {
                     await attempt("channel \(channel.name)") {
                         let info = try await discord.channel(channel.id)

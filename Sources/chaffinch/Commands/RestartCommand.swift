@@ -30,7 +30,9 @@ struct RestartCommand: ParsableCommand {
         let status = try supervisor.request("status")
         let known = status.root["workers"]?.elements.map { AwaitedReplica($0) } ?? []
         let replicas = known.filter { $0.child == worker || $0.name == worker }
-        guard !replicas.isEmpty else { throw CommandFailure(ExitCode.failed, "there is no worker '\(worker)'") }
+        guard !replicas.isEmpty else {
+            throw CommandFailure(ExitCode.failed, "there is no worker '\(worker)'; 'chaffinch status' lists them")
+        }
         for replica in replicas {
             for awaited in try supervisor.act("restart", on: replica.name) {
                 try wait(for: awaited, failedBefore: replica.failures)

@@ -33,8 +33,10 @@ struct RulesCommand: ParsableCommand {
     func run() throws {
         let overview = try status().map { try running($0) } ?? stopped()
         if let unknown = rules.first(where: { id in !overview.rules.contains { $0.id == id } }) {
-            let near = nearest(unknown, in: overview.rules.map(\.id)).map { "; did you mean '\($0)'?" } ?? ""
-            throw CommandFailure(ExitCode.usage, "there is no rule '\(unknown)'\(near)")
+            let near =
+                nearest(unknown, in: overview.rules.map(\.id)).map { "did you mean '\($0)'?" }
+                ?? "'chaffinch rules' lists them"
+            throw CommandFailure(ExitCode.usage, "there is no rule '\(unknown)'; \(near)")
         }
         if json {
             Terminal.output(overview.json(only: rules))

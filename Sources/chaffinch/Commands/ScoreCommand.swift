@@ -60,7 +60,8 @@ struct ScoreCommand: ParsableCommand {
         }
         if json { Terminal.output(report.json) } else { report.show() }
         if !report.problems.isEmpty {
-            throw CommandFailure(ExitCode.failed, "\(report.problems.count) lines cannot be used")
+            let count = report.problems.count
+            throw CommandFailure(ExitCode.failed, "\(count) \(count == 1 ? "line" : "lines") cannot be used")
         }
         if report.hasWrong { throw CommandFailure(ExitCode.failed) }
     }

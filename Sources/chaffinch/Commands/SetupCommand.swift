@@ -34,6 +34,7 @@ struct SetupCommand: ParsableCommand {
             needed: [.storeURL, .storeSetupURL, .brokerURL]
         )
         guard let pipeline = check.pipeline else { throw CommandFailure(ExitCode.configuration) }
+        try options.requirePipeline(pipeline)
         let (secrets, roles) = (check.secrets, roles)
         let logger = Logger(label: "setup") { _ in JSONLogHandler(level: .warning) }
         do {

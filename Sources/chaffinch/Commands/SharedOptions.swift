@@ -29,6 +29,13 @@ struct ConfigOption: ParsableArguments {
         }
         return check
     }
+
+    /// - Throws: ``CommandFailure`` with exit code 78 for a file of commands alone, which has no broker and no database.
+    func requirePipeline(_ pipeline: Pipeline) throws {
+        guard pipeline.hasPipeline else {
+            throw CommandFailure(ExitCode.configuration, "\(config) has no pipeline, only commands")
+        }
+    }
 }
 
 typealias ExitCode = Workers.ExitCode

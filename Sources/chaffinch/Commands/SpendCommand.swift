@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Logging
 import Model
 import PipelineFile
 import Storage
@@ -37,28 +36,10 @@ struct SpendCommand: ParsableCommand {
     }
 
     func run() throws {
-        let check = try options.check(resolvingSecrets: true)
-        guard let pipeline = check.pipeline, let url = check.secrets[pipeline.store.url.variable] else {
-            throw CommandFailure(ExitCode.configuration, "store.url is not set")
-        }
+        let site = try Site(options, needing: [.storeURL])
         let day = since
-        let rows: [SpendRow]
-        do {
-            rows = try waiting {
-                let store = try openStore(
-                    url,
-                    schema: StoreSchema(pipeline: pipeline.name, records: pipeline.records),
-                    name: "chaffinch spend",
-                    logger: Logger(label: "spend") { _ in JSONLogHandler(level: .warning) }
-                )
-                let rows = try await store.spend(since: day)
-                await store.close()
-                return rows
-            }
-        } catch {
-            throw CommandFailure(WorkerProcess.exitCode(of: error), "\(error)")
-        }
-        let report = SpendReport(rows: rows, pipeline: pipeline, today: String(Timestamp.now.iso8601.prefix(10)))
+        let rows = try site.withStore(for: "spend") { try await $0.spend(since: day) }
+        let report = SpendReport(rows: rows, pipeline: site.pipeline, today: String(Timestamp.now.iso8601.prefix(10)))
         if json { Terminal.output(report.json) } else { report.show() }
     }
 }

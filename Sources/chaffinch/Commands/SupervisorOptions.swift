@@ -36,6 +36,9 @@ struct SupervisorOptions: ParsableArguments {
         do {
             let line = String(decoding: writer.bytes, as: UTF8.self)
             return try JSONDocument(StatusClient.request(socket: folder + "/supervisor.sock", line, timeout: timeout))
+        } catch let error as SupervisionError where error.code == .unavailable {
+            let advice = "'chaffinch supervisor' starts one; --config or --data names one that runs elsewhere"
+            throw CommandFailure(ExitCode.unavailable, "\(error); \(advice)")
         } catch {
             throw CommandFailure(ExitCode.unavailable, "\(error)")
         }

@@ -25,9 +25,7 @@ struct Site {
             runningExamples: false
         )
         if let pipeline = check.pipeline {
-            guard pipeline.hasPipeline else {
-                throw CommandFailure(ExitCode.configuration, "\(options.config) has no pipeline, only commands")
-            }
+            try options.requirePipeline(pipeline)
             self.pipeline = pipeline
             secrets = check.secrets
             return
@@ -39,10 +37,13 @@ struct Site {
         let (secrets, diagnostics) = PipelineReader.resolveSecrets(of: accepted.pipeline, environment: environment)
         let variables = Set(needed.map(\.variable))
         guard variables.isSubset(of: secrets.keys) || !diagnostics.hasErrors else {
-            throw CommandFailure(ExitCode.configuration, diagnostics.errors.first?.message ?? "")
+            let message = diagnostics.errors.first?.message ?? ""
+            let isShown = check.diagnostics.errors.contains { $0.message == message }
+            throw CommandFailure(ExitCode.configuration, isShown ? "" : message)
         }
         Terminal.error("the file has errors; using generation \(accepted.number), the last accepted one")
         pipeline = accepted.pipeline
+        try options.requirePipeline(pipeline)
         self.secrets = secrets
     }
 

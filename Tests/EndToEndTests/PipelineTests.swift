@@ -92,6 +92,36 @@ import Testing
         await discord.stop()
     }
 
+    /// By Discord's ids and not by the clock here, which may be wrong: messages of the next hour are history too.
+    @Test func withoutSinceAChannelBeginsBehindItsNewestMessage() async throws {
+        let desk = try await Desk(database: .sqlite)
+        let recording = desk.folder.url.appending(path: "recording.jsonl")
+        let soon = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000) + 3_600_000_000)
+        let (full, empty) = ("9001", "9002")
+        let lines = [
+            #"{"channel":{"id":"\#(empty)","guild_id":"1","name":"empty"},"access":"full"}"#,
+            #"{"id":"\#(Snowflake(justBefore: soon).rawValue + 1)","channel_id":"\#(full)","type":0,"content":"history","#
+                + #""author":{"id":"7","username":"ann"},"timestamp":"\#(soon.iso8601)","edited_timestamp":null}"#,
+        ]
+        try lines.joined(separator: "\n").write(to: recording, atomically: true, encoding: .utf8)
+        let discord = try await SimulatedDiscord(recordings: [recording], logs: desk.folder.url)
+        let channels = [full, empty].map { "  - { name: c\($0), id: \"\($0)\" }\n" }.joined()
+        try desk.write(pipeline: "channels:\n\(channels)" + TradingDesk.records, api: discord.api)
+        try desk.folder.write("", to: "parsers/.keep")
+        try desk.start()
+        try await eventually("both channels have a cursor") {
+            (try? await desk.count("select count(*) from fetch_cursors")) == 2
+        }
+        for channel in [full, empty] {
+            try await discord.order("messages", #"{"channel_id":"\#(channel)","content":"news of \#(channel)"}"#)
+        }
+        try await desk.untilMessages(2)
+        #expect(await desk.stop() == 0)
+        let contents = try await desk.rows("select content from messages order by content")
+        #expect(contents == [["news of 9001"], ["news of 9002"]])
+        await discord.stop()
+    }
+
     @Test func workersThatAreKilledLoseAndDoubleNothing() async throws {
         let (desk, discord, _) = try await demoDesk(.postgres)
         let expected = Int(try await discord.counts().ingestible)

@@ -1,6 +1,8 @@
 import Model
 
 extension SQLConnection {
+    /// A lease that lasts for longer than any does was given before the clock was set back. Nobody waits for that; should
+    /// its holder still be alive, the epoch fences it off.
     func acquireLease(
         channel: Snowflake,
         holder: String,
@@ -17,9 +19,13 @@ extension SQLConnection {
                 expires_at = excluded.expires_at
             WHERE fetch_cursors.holder IS NULL OR fetch_cursors.holder = excluded.holder
                 OR fetch_cursors.expires_at IS NULL OR fetch_cursors.expires_at <= \(dialect.now)
+                OR fetch_cursors.expires_at > \(dialect.later(bySeconds: "$5"))
             RETURNING epoch, contiguous_id, backfill_until
             """,
-            [try SQLValue(channel), try SQLValue(startingAt), SQLValue(holder), SQLValue(duration)]
+            [
+                try SQLValue(channel), try SQLValue(startingAt), SQLValue(holder), SQLValue(duration),
+                SQLValue(duration * 2),
+            ]
         )
         guard let row = found.rows.first, let epoch = row[0].flatMap({ Int64($0) }),
             let contiguousID = row[1].flatMap({ Snowflake($0) })

@@ -43,6 +43,7 @@ struct ChannelReader {
     func run() async throws {
         var backoff = Self.slowRetry
         var waits = WaitingNotes()
+        var start: Snowflake?
         while !context.drain.isRequested {
             do {
                 let succeeded = {
@@ -50,7 +51,9 @@ struct ChannelReader {
                     context.services.succeeded(.database)
                     context.services.succeeded(.discord)
                 }
-                guard try await readWhileLeased(succeeded: succeeded) else {
+                if start == nil { start = try await startingPoint() }
+                guard let start else { return }
+                guard try await readWhileLeased(from: start, succeeded: succeeded) else {
                     if waits.note(.lease) { logger.info("another fetcher reads this channel; waiting for its lease") }
                     _ = await context.rest(for: .seconds(5))
                     continue
@@ -74,15 +77,16 @@ struct ChannelReader {
         }
     }
 
+    /// - Parameter start: where a channel that was never read begins.
     /// - Returns: false when another fetcher holds the lease.
-    private func readWhileLeased(succeeded: () -> Void) async throws -> Bool {
+    private func readWhileLeased(from start: Snowflake, succeeded: () -> Void) async throws -> Bool {
         guard
             let lease = try await inDatabase({ store in
                 try await store.acquireLease(
                     channel: channel.id,
                     holder: holder,
                     duration: leaseDuration,
-                    startingAt: startingPoint,
+                    startingAt: start,
                     since: nil
                 )
             })
@@ -114,8 +118,20 @@ struct ChannelReader {
         } while await context.rest(for: context.pipeline.discord.poll)
     }
 
-    /// Where a channel that was never read begins: at `since`, or now.
-    private var startingPoint: Snowflake { Snowflake(justBefore: channel.since ?? .now) }
+    /// Where a channel that was never read begins: at `since`, or behind its newest message. Which that is only Discord
+    /// knows: by a clock that is ahead of its, messages would be left out. `nil` when the process drains first.
+    private func startingPoint() async throws -> Snowflake? {
+        if let since = channel.since { return Snowflake(justBefore: since) }
+        context.turn(nil)
+        return try await context.untilDrained(showingLifeFor: Self.longestAnswer) { [discord, channel] in
+            try await discord.channel(channel.id).lastMessageID ?? Snowflake(0)
+        }
+    }
+
+    /// What lies before was never asked for.
+    private func floor(_ lease: ChannelLease) -> Snowflake {
+        lease.backfillUntil ?? channel.since.map { Snowflake(justBefore: $0) } ?? Snowflake(0)
+    }
 
     /// What Discord answers; `nil` when the process drains first, so that a wait for Discord does not hold up the stop.
     private func messages(_ window: MessageWindow) async throws -> [Page.Element]? {
@@ -148,7 +164,7 @@ struct ChannelReader {
 
     /// Pages forward from the cursor until the channel's end. False when the lease was lost or the process drains.
     private func catchUp(_ lease: ChannelLease, from cursor: inout Snowflake) async throws -> Bool {
-        let floor = lease.backfillUntil ?? startingPoint
+        let floor = floor(lease)
         var position = max(floor, cursor.earlier(bySeconds: Self.overlapSeconds))
         while let elements = try await messages(.after(position)) {
             try await noticeBlankPage(elements)
@@ -176,7 +192,7 @@ struct ChannelReader {
         } else if !elements.isEmpty {
             progress.mark(channel.id, degraded: false)
         }
-        let floor = lease.backfillUntil ?? startingPoint
+        let floor = floor(lease)
         let lowest = elements.compactMap(\.messageID).min()
         if elements.count == Page.maximumMessages, let lowest, lowest > cursor {
             guard try await catchUp(lease, from: &cursor) else { return false }

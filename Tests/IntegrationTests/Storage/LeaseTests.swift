@@ -85,6 +85,19 @@ struct LeaseTests {
         }
     }
 
+    /// Else the heir of a fetcher that died would wait as long as the clock was wrong.
+    @Test("a lease that lasts longer than any is from a wrong clock", arguments: DatabaseKind.available)
+    func outlivesNoClock(kind: DatabaseKind) async throws {
+        try await TestDatabase.withStore(kind) { store, database in
+            let first = try #require(try await acquire(store, as: "a"))
+            try await database.execute("UPDATE fetch_cursors SET expires_at = '2999-01-01T00:00:00.000000Z'")
+            let second = try #require(try await acquire(store, as: "b"))
+            #expect(second.epoch == 2)
+            #expect(try await store.advance(first, to: Snowflake(9_000), renewingFor: .seconds(30)) == false)
+            #expect(try await acquire(store, as: "a") == nil)
+        }
+    }
+
     @Test("the cursor never moves backward", arguments: DatabaseKind.available)
     func neverMovesBackward(kind: DatabaseKind) async throws {
         try await TestDatabase.withStore(kind) { store, _ in

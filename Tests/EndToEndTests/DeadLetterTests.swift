@@ -36,6 +36,16 @@ import Testing
         let dry = try await desk.run(["dead", "replay", "--all", "--dry-run"])
         #expect(dry.output.split(separator: "\n").count == 120 && dry.exitCode == 0)
         #expect(try await desk.run(["dead", "replay"]).exitCode == 64)
+        // What was mistyped does not look done.
+        for mistyped in [["no/such"], ["--group", "0123456789abcdef"]] {
+            for command in [["replay"], ["discard", "--reason", "x"]] {
+                let result = try await desk.run(["dead"] + command + mistyped)
+                #expect(result.exitCode == 1, "\(command) \(mistyped)")
+                #expect(
+                    result.errors.hasPrefix("chaffinch: there is no ") && result.errors.contains("; 'chaffinch dead ")
+                )
+            }
+        }
 
         let first = try await desk.run(["dead", "replay", "--stage", "parse"])
         #expect(first.output == "120 letters replayed\n", "\(first.errors)")

@@ -25,6 +25,8 @@ struct YAMLSyntaxError: Error {
             return "the quoted text that starts\(start) is never closed"
         case "did not find expected ',' or ']'": return "expected ',' or ']' in the list that starts\(start)"
         case "did not find expected ',' or '}'": return "expected ',' or '}' in the map that starts\(start)"
+        case "did not find expected node content":
+            return "expected a value; check that every '[' and '{' before it is closed"
         case "did not find expected '-' indicator":
             return "expected '- ', the next entry of the list that starts\(start); check the indentation"
         case "block sequence entries are not allowed in this context":

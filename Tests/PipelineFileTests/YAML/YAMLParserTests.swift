@@ -52,6 +52,7 @@ import Testing
             "f.yaml:1:5: unknown escape in double quotes; put patterns in single quotes, where '\\' stands for itself"
         ),
         ("a: 'x\nb: 1\n", "f.yaml:3:1: the quoted text that starts at 1:4 is never closed"),
+        ("a: 1\nb: [", "f.yaml:3:1: expected a value; check that every '[' and '{' before it is closed"),
         ("a: [1, 2\nb: 3\n", "f.yaml:2:2: expected ',' or ']' in the list that starts at 1:4"),
         (
             "a: 1\n  b: 2\n",

@@ -88,6 +88,31 @@ struct DeadTargets: ParsableArguments {
     }
 }
 
+/// What an operator may have mistyped: that nothing was done to it must not look like success.
+struct NamedLetters: Sendable {
+    private let ids: [String]
+    private let group: String?
+
+    init(_ selection: DeadSelection) {
+        ids = selection.ids
+        group = selection.group
+    }
+
+    /// - Throws: ``CommandFailure`` with exit code 1 for an id that no letter ever had, and a group that no letter is in.
+    func require(in store: any Store) async throws {
+        let known = try await store.deadLetters(DeadLetterFilter(ids: ids), limit: ids.count).map(\.id)
+        if let unknown = ids.first(where: { !known.contains($0) }) {
+            throw CommandFailure(
+                ExitCode.failed,
+                "there is no dead letter '\(unknown)'; 'chaffinch dead list' shows them"
+            )
+        }
+        guard let group else { return }
+        guard try await store.deadLetters(DeadLetterFilter(fingerprint: group), limit: 1).isEmpty else { return }
+        throw CommandFailure(ExitCode.failed, "there is no group '\(group)'; 'chaffinch dead group' shows them")
+    }
+}
+
 struct DeadListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",

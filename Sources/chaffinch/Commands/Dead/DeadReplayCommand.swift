@@ -45,9 +45,11 @@ struct DeadReplayCommand: ParsableCommand {
     func run() throws {
         let filter = try targets.selection.filter([.dead, .replaying])
         let (dryRun, rate, toParse) = (targets.dryRun, rate, to != nil)
+        let named = NamedLetters(targets.selection)
         let site = try Site(options, needing: dryRun ? [.storeURL] : [.storeURL, .brokerURL])
         let progress = WorkProgress()
         let report: DeadLetterReplay.Report? = try site.withStore(for: "dead") { store in
+            try await named.require(in: store)
             let ids = try await store.deadLetterIDs(filter)
             if dryRun {
                 for id in ids { Terminal.output(id) }
@@ -137,8 +139,10 @@ struct DeadDiscardCommand: ParsableCommand {
     func run() throws {
         let filter = try targets.selection.filter([.dead])
         let (dryRun, reason) = (targets.dryRun, reason)
+        let named = NamedLetters(targets.selection)
         let site = try Site(options, needing: [.storeURL])
         let discarded: Int? = try site.withStore(for: "dead") { store in
+            try await named.require(in: store)
             let ids = try await store.deadLetterIDs(filter)
             if dryRun {
                 for id in ids { Terminal.output(id) }

@@ -34,7 +34,9 @@ struct DeadShowCommand: ParsableCommand {
         let found = try Site(options, needing: [.storeURL]).withStore(for: "dead") { store in
             try await store.deadLetter(id)
         }
-        guard let entry = found else { throw CommandFailure(ExitCode.failed, "there is no dead letter '\(id)'") }
+        guard let entry = found else {
+            throw CommandFailure(ExitCode.failed, "there is no dead letter '\(id)'; 'chaffinch dead list' shows them")
+        }
         if payload {
             Terminal.output(entry.letter.payload)
         } else if json {

@@ -11,15 +11,17 @@ extension Case {
         },
         Case("fetch killed as it publishes") { chaos in
             let channels = chaos.rig.channels.count
-            let published = Mutex<[Int: Int]>([:])
+            let publishing = Mutex<(first: Int?, frames: Int)>((nil, 0))
             try await chaos.killing("fetch", through: chaos.servers.broker) { connection, text in
                 guard connection.opening.contains("fetch/1 publish") else { return false }
                 // basic.publish is method 40 of class 60.
                 let frames = text.ranges(of: "\u{0}\u{3C}\u{0}\u{28}").count
-                // The first of each channel is its newest page, for which no cursor moves.
-                return published.withLock { published in
-                    published[connection.number, default: 0] += frames
-                    return frames > 0 && published[connection.number]! > channels
+                guard frames > 0 else { return false }
+                // The first page of each channel is its newest, for which no cursor moves.
+                return publishing.withLock { publishing in
+                    publishing.frames += frames
+                    if publishing.first == nil { publishing.first = connection.number }
+                    return connection.number != publishing.first || publishing.frames > channels
                 }
             }
         },

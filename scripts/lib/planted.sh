@@ -37,7 +37,7 @@ _finds_planted_bug() {
     git -C "$copy" apply --recount -C1 "$patch" || fail "$patch does not fit any more; make it anew"
     output=$(mktemp)
     # In the place of the tree itself, where that can be done: then the build is up to date but for the patch.
-    _in_place_of "$root" "$copy" bash -c '
+    _in_place_of "$root" "$copy" bash -ec '
         . scripts/lib/common.sh
         build --product chaffinch
         CHAFFINCH_TEST_BINARIES=$(swift build --show-bin-path)

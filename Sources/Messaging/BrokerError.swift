@@ -22,6 +22,9 @@ package struct BrokerError: Error, Equatable, CustomStringConvertible {
     }
 
     package var description: String { message }
+
+    /// Whether a queue or an exchange is not there (404).
+    var tellsOfMissing: Bool { code == .closed(404) }
 }
 
 /// Thrown by ``Publisher/publish(_:)`` once the publisher is closed.

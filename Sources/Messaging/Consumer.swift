@@ -16,8 +16,27 @@ package final class Consumer: Sendable {
     /// - Parameters:
     ///   - prefetch: how many unacknowledged deliveries each queue hands out.
     ///   - name: shown in the broker's lists of connections and consumers, and in log lines.
-    package init(address: BrokerAddress, queues: [String], prefetch: Int = 16, name: String, logger: Logger) {
-        thread = ConsumerThread(address: address, queues: queues, prefetch: prefetch, name: name, logger: logger)
+    ///   - largestBody: bytes; a larger message is rejected unread, so that it goes to the dead queue of its stage.
+    ///   - onMissing: told, each time, that there is no such queue, and why that is known. The connection is opened anew
+    ///     meanwhile.
+    package init(
+        address: BrokerAddress,
+        queues: [String],
+        prefetch: Int = 16,
+        name: String,
+        logger: Logger,
+        largestBody: Int = .max,
+        onMissing: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        thread = ConsumerThread(
+            address: address,
+            queues: queues,
+            prefetch: prefetch,
+            name: name,
+            logger: logger,
+            largestBody: largestBody,
+            onMissing: onMissing
+        )
         thread.start()
     }
 

@@ -22,22 +22,35 @@ final class ConsumerThread: @unchecked Sendable {
     private let prefetch: Int
     private let name: String
     private let logger: Logger
+    private let largestBody: Int
+    private let onMissing: @Sendable (String) -> Void
     private var reconnection: Reconnection
     private var epoch: UInt64 = 0
     private var subscriptions: Subscriptions
     private var book = AcknowledgementBook()
+    private var idle = IdleWatch(at: .now)
     private var pausedAt: ContinuousClock.Instant?
     private var isStopping = false
     private var isClosing = false
     private var stoppers: [CheckedContinuation<Void, Never>] = []
     private var closers: [CheckedContinuation<Void, Never>] = []
 
-    init(address: BrokerAddress, queues: [String], prefetch: Int, name: String, logger: Logger) {
+    init(
+        address: BrokerAddress,
+        queues: [String],
+        prefetch: Int,
+        name: String,
+        logger: Logger,
+        largestBody: Int,
+        onMissing: @escaping @Sendable (String) -> Void
+    ) {
         self.address = address
         self.queues = queues
         self.prefetch = prefetch
         self.name = name
         self.logger = logger
+        self.largestBody = largestBody
+        self.onMissing = onMissing
         reconnection = Reconnection(address, name: name, logger: logger)
         subscriptions = Subscriptions(queues: queues, prefetch: prefetch, name: name)
     }
@@ -52,6 +65,7 @@ final class ConsumerThread: @unchecked Sendable {
                 try session()
             } catch {
                 forgetConnection()
+                if let error = error as? BrokerError, error.tellsOfMissing { onMissing(error.message) }
                 rest(reconnection.lost(error))
             }
             // Without a connection nothing can be consumed or acknowledged any more.
@@ -65,6 +79,7 @@ final class ConsumerThread: @unchecked Sendable {
         let connection = try AMQPConnection(address, name: name)
         epoch += 1
         book = AcknowledgementBook()
+        idle = IdleWatch(at: .now)
         subscriptions = Subscriptions(queues: queues, prefetch: prefetch, name: name)
         inbox.setConnected(true)
         // A pause that was asked for meanwhile holds from the first delivery on.
@@ -80,6 +95,7 @@ final class ConsumerThread: @unchecked Sendable {
             while let event = try connection.nextEvent() { try handle(event, connection) }
             try flush(connection)
             try returnWhatIsParkedTooLong(connection)
+            try lookWhetherForgotten(connection)
             guard !connection.hasBufferedInput else { continue }
             mailbox.wait(upTo: AMQPConnection.serviceInterval, socket: connection.socket)
         }
@@ -133,6 +149,12 @@ final class ConsumerThread: @unchecked Sendable {
             book.acknowledge(delivery.tag)
         } else if isStopping {
             try giveBack([Receipt(delivery)], connection)
+        } else if delivery.body.count > largestBody {
+            logger.error(
+                "a message is too large to be worked on; it goes to the dead letters",
+                metadata: ["queue": "\(delivery.queue)", "bytes": "\(delivery.body.count)"]
+            )
+            if book.reject(delivery.tag) { try connection.reject(delivery.tag, requeue: false) }
         } else {
             inbox.add(delivery)
             if !delivery.redelivered, delivery.deliveryCount == 0, pausedAt == nil {
@@ -208,6 +230,17 @@ final class ConsumerThread: @unchecked Sendable {
     private func returnWhatIsParkedTooLong(_ connection: AMQPConnection) throws {
         guard let pausedAt, ContinuousClock.now - pausedAt > Consumer.parkingLimit else { return }
         try giveBack(inbox.takeUnread().map(Receipt.init), connection)
+    }
+
+    /// - Throws: when messages wait and none of them comes.
+    private func lookWhetherForgotten(_ connection: AMQPConnection) throws {
+        guard pausedAt == nil, !isStopping, subscriptions.isComplete, book.count == 0 else {
+            return idle.busy(at: .now)
+        }
+        guard idle.isDue(at: .now) else { return }
+        let waiting = try queues.first { try connection.counts(queue: $0).messages > 0 }
+        guard idle.looked(somethingWaits: waiting != nil, at: .now), let waiting else { return }
+        throw BrokerError(.unavailable, "messages wait in '\(waiting)' and none of them comes")
     }
 
     // MARK: The end of a connection

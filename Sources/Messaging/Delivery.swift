@@ -40,9 +40,8 @@ extension Delivery {
             type: properties.type,
             messageID: properties.messageID,
             headers: WireHeaders(properties.headers),
-            timestamp: properties.timestamp.flatMap { Int64(exactly: $0) }.flatMap {
-                let (microseconds, overflow) = $0.multipliedReportingOverflow(by: 1_000_000)
-                return overflow ? nil : Timestamp(microseconds: microseconds)
+            timestamp: properties.timestamp.flatMap { seconds in
+                seconds < Self.endOfYear9999 ? Timestamp(microseconds: Int64(seconds) * 1_000_000) : nil
             },
             redelivered: redelivered,
             deliveryCount: Self.deliveryCount(properties.headers),
@@ -56,6 +55,9 @@ extension Delivery {
             epoch: epoch
         )
     }
+
+    /// No database takes all that an unsigned number of seconds can say.
+    private static let endOfYear9999: UInt64 = 253_402_300_800
 
     private static func deliveryCount(_ headers: [AMQPField]) -> Int {
         let counts = ["x-delivery-count", "x-acquired-count"].compactMap { headers[$0]?.integer }

@@ -8,9 +8,17 @@ package final class Publisher: Sendable {
     private let thread: PublisherThread
     private let nextBatch = Atomic<UInt64>(1)
 
-    /// - Parameter name: shown in the broker's list of connections and in log lines.
-    package init(address: BrokerAddress, name: String, logger: Logger) {
-        thread = PublisherThread(address: address, name: name, logger: logger)
+    /// - Parameters:
+    ///   - name: shown in the broker's list of connections and in log lines.
+    ///   - onMissing: told, each time, that there is no such exchange, and why that is known. The connection is opened
+    ///     anew meanwhile.
+    package init(
+        address: BrokerAddress,
+        name: String,
+        logger: Logger,
+        onMissing: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        thread = PublisherThread(address: address, name: name, logger: logger, onMissing: onMissing)
         thread.start()
     }
 

@@ -27,6 +27,7 @@ final class PublisherThread: @unchecked Sendable {
     private let address: BrokerAddress
     private let name: String
     private let logger: Logger
+    private let onMissing: @Sendable (String) -> Void
     private var reconnection: Reconnection
     private var batches: [UInt64: PublishBatch] = [:]
     /// Not sent yet; taken from `position` on.
@@ -36,10 +37,11 @@ final class PublisherThread: @unchecked Sendable {
     private var isClosing = false
     private var closers: [CheckedContinuation<Void, Never>] = []
 
-    init(address: BrokerAddress, name: String, logger: Logger) {
+    init(address: BrokerAddress, name: String, logger: Logger, onMissing: @escaping @Sendable (String) -> Void) {
         self.address = address
         self.name = name
         self.logger = logger
+        self.onMissing = onMissing
         reconnection = Reconnection(address, name: name, logger: logger)
     }
 
@@ -54,6 +56,7 @@ final class PublisherThread: @unchecked Sendable {
             } catch {
                 isConnected.store(false, ordering: .relaxed)
                 requeueUnconfirmed()
+                if let error = error as? BrokerError, error.tellsOfMissing { onMissing(error.message) }
                 rest(reconnection.lost(error))
             }
         }

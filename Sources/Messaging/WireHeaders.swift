@@ -52,6 +52,8 @@ package struct WireHeaders: Sendable, Equatable {
 extension WireHeaders {
     /// Longer error texts are cut: all headers of a message must fit one frame.
     static let maximumErrorBytes = 8 * 1024
+    /// Somebody else may have written it, and what was taken in must be publishable again.
+    private static let maximumValueBytes = 255
     /// Far more than there are retry levels.
     private static let maximumAttemptTimes = 100
 
@@ -78,19 +80,24 @@ extension WireHeaders {
 
     /// `nil` when the message names no pipeline: it is not one of ours.
     init?(_ fields: [AMQPField]) {
-        guard let pipeline = fields["cf-pipeline"]?.string else { return nil }
+        func text(_ name: String, limit: Int = Self.maximumValueBytes) -> String? {
+            fields[name]?.string.map {
+                $0.utf8.count <= limit ? $0 : String(decoding: $0.utf8.prefix(limit), as: UTF8.self)
+            }
+        }
+        guard let pipeline = text("cf-pipeline") else { return nil }
         self.init(
             pipeline: pipeline,
-            schema: fields["cf-schema"]?.string,
+            schema: text("cf-schema"),
             attempt: fields["cf-attempt"]?.integer.flatMap { Int(exactly: $0) } ?? 0,
             firstAt: fields["cf-first-at"]?.string.flatMap { Timestamp(iso8601: $0) },
             attemptTimes: fields["cf-attempts"]?.string?.split(separator: ",")
                 .compactMap { Timestamp(iso8601: String($0)) } ?? [],
-            error: fields["cf-error"]?.string,
-            worker: fields["cf-worker"]?.string,
+            error: text("cf-error", limit: Self.maximumErrorBytes),
+            worker: text("cf-worker"),
             generation: fields["cf-generation"]?.integer.flatMap { Int(exactly: $0) },
             isIsolated: fields["cf-isolated"]?.integer == 1,
-            replay: fields["cf-replay"]?.string
+            replay: text("cf-replay")
         )
     }
 }

@@ -6,7 +6,7 @@ package struct ChannelLease: Sendable, Equatable {
     package var holder: String
     /// Raised whenever the holder changes; what is asked under an older epoch is refused.
     package var epoch: Int64
-    /// Every message up to this id was published and confirmed.
+    /// Every message up to this id was published and confirmed, and the database was told so.
     package var contiguousID: Snowflake
     /// How far back history was read: everything behind this id, up to ``contiguousID``.
     package var backfillUntil: Snowflake?

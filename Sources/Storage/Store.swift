@@ -60,7 +60,9 @@ package protocol Store:
 
     /// Moves the cursor forward, never backward, and renews the lease.
     ///
-    /// - Returns: false when the lease was taken over or released.
+    /// - Returns: false when the lease was taken over or released, and when the cursor stands before
+    ///   ``ChannelLease/contiguousID``: the database was put back to an earlier state, and what was stored since is to be
+    ///   read once more.
     func advance(_ lease: ChannelLease, to id: Snowflake, renewingFor duration: Duration) async throws -> Bool
 
     /// Notes that history was read back to `until`; a higher value than the one noted changes nothing.

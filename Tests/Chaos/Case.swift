@@ -68,7 +68,7 @@ struct SplitMix64: RandomNumberGenerator {
 
 extension Case {
     static let all: [Case] =
-        [baseline] + kills + trees + outages + networks + clocks + contents + operators + disks
+        [baseline] + kills + trees + outages + networks + clocks + meddling + contents + operators + disks
     /// Without a fault: what the recording makes, and what a message of each kind makes, is the measure for the others.
     static let baseline = Case("no fault") { chaos in
         try chaos.rig.start()

@@ -44,7 +44,8 @@ extension SQLConnection {
         return try update(
             lease,
             setting: "contiguous_id = \(higher), expires_at = \(dialect.later(bySeconds: "$5"))",
-            [try SQLValue(id), SQLValue(duration)]
+            where: "AND contiguous_id >= $6",
+            [try SQLValue(id), SQLValue(duration), try SQLValue(lease.contiguousID)]
         )
     }
 
@@ -58,11 +59,16 @@ extension SQLConnection {
     }
 
     /// - Returns: false when the lease is no longer the one the row knows.
-    private func update(_ lease: ChannelLease, setting: String, _ values: [SQLValue]) throws -> Bool {
+    private func update(
+        _ lease: ChannelLease,
+        setting: String,
+        where condition: String = "",
+        _ values: [SQLValue]
+    ) throws -> Bool {
         let found = try query(
             """
             UPDATE fetch_cursors SET \(setting)
-            WHERE channel_id = $1 AND holder = $2 AND epoch = $3 RETURNING channel_id
+            WHERE channel_id = $1 AND holder = $2 AND epoch = $3 \(condition) RETURNING channel_id
             """,
             [try SQLValue(lease.channel), SQLValue(lease.holder), .integer(lease.epoch)] + values
         )

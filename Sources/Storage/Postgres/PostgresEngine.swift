@@ -96,7 +96,8 @@ final class PostgresEngine: SQLEngine {
                 return result
             }
         } catch {
-            if connection.isLost || (try? connection.execute("ROLLBACK")) == nil {
+            let isSpoilt = (error as? PostgresError)?.isOfConnection ?? false
+            if connection.isLost || (try? connection.execute("ROLLBACK")) == nil || isSpoilt {
                 logger.warning("the connection to Postgres is lost")
                 self.connection = nil
             }

@@ -7,6 +7,14 @@ struct PostgresError: Error {
     /// Two transactions stood in each other's way, and this one was chosen to give way: it may simply run again.
     var isConflict: Bool { state == "40001" || state == "40P01" }
 
+    /// Whether only another connection can do better, perhaps to another server: this one is read-only, a standby, which
+    /// says 0A000 of a transaction that is to write, or forgot its prepared statements, as behind a pooler.
+    var isOfConnection: Bool { state.map(Self.isForAnotherConnection) ?? false }
+
+    private static func isForAnotherConnection(_ state: String) -> Bool {
+        ["25006", "0A000", "26000", "42P05"].contains(state)
+    }
+
     var storeError: StoreError {
         guard let state else { return StoreError(connectionCode, "Postgres: \(text)\(connectionAdvice)") }
         return StoreError(Self.code(of: state), "Postgres: \(text) (\(state))", state: state)
@@ -15,10 +23,11 @@ struct PostgresError: Error {
     private static func code(of state: String) -> StoreError.Code {
         switch state {
         case "55P03": .lockTimeout
-        case "42P01", "42703", "3D000", "3F000": .notSetUp
+        // Also a column of another type, a key or a function that is gone: a dump that is only half restored.
+        case "42P01", "42703", "42704", "42804", "42883", "42P10", "3D000", "3F000": .notSetUp
         case "42501": .permission
-        // Read-only: a standby that is about to be promoted, or a server being maintained.
-        case "25006", "25P03", "25P04", "57014": .unavailable
+        case "25P03", "25P04", "57014": .unavailable
+        case _ where isForAnotherConnection(state): .unavailable
         // Limits such as the size of an indexed value depend on the row.
         case "54000": .badData
         default:

@@ -13,6 +13,10 @@ final class SQLiteEngine: SQLEngine {
     private let path: String
     private let logger: Logger
     private var queue: DatabaseQueue?
+    /// The file of ``queue``.
+    private var identity: SQLiteFile.Identity?
+    /// Kept open to the end of the process: to close one would delete the write-ahead log of the file that took its place.
+    private var orphans: [DatabaseQueue] = []
     private var isClosed = false
 
     init(path: String, logger: Logger) {
@@ -53,8 +57,14 @@ final class SQLiteEngine: SQLEngine {
 
     private func opened(for kind: TransactionKind) throws -> DatabaseQueue {
         guard !isClosed else { throw StoreError(.unavailable, "the store is closed") }
-        if let queue { return queue }
         let file = SQLiteFile(path: path)
+        if let queue {
+            if file.identity == identity { return queue }
+            // SQLite would go on writing to a file that nobody can find any more.
+            logger.error("the database file was deleted or replaced", metadata: ["path": "\(path)"])
+            orphans.append(queue)
+            self.queue = nil
+        }
         if kind == .setUp {
             try file.makeFolder()
         } else if !file.exists {
@@ -69,6 +79,7 @@ final class SQLiteEngine: SQLEngine {
         let queue = try whenUnlocked { try DatabaseQueue(path: path, configuration: configuration) }
         logger.debug("opened the SQLite database", metadata: ["path": "\(path)"])
         self.queue = queue
+        identity = file.identity
         return queue
     }
 

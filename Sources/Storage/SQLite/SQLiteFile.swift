@@ -7,6 +7,17 @@ struct SQLiteFile {
     /// False only where there is certainly no file. Of one that cannot be reached, opening it tells why.
     var exists: Bool { access(path, F_OK) == 0 || errno != ENOENT }
 
+    /// Which file stands under the path now; `nil` when none can be seen.
+    var identity: Identity? {
+        var info = stat()
+        return stat(path, &info) == 0 ? Identity(device: info.st_dev, inode: info.st_ino) : nil
+    }
+
+    struct Identity: Equatable {
+        var device: dev_t
+        var inode: ino_t
+    }
+
     /// Makes the folder of the file, and those above it, for their owner alone; folders that are there stay as they are.
     ///
     /// - Throws: ``StoreError`` with code `permission` or `unavailable`.

@@ -67,7 +67,7 @@ struct ChannelReader {
                 let wait = error.code == .unavailable ? .seconds(5) : backoff.next()
                 logger.error("\(error)", metadata: ["retry_in": "\(wait.components.seconds)s"])
                 _ = await context.rest(for: wait)
-            } catch let error as StoreError where error.code == .unavailable || error.code == .notSetUp {
+            } catch let error as StoreError where Fault(error).kind == .outage {
                 _ = context.services.failed(.database)
                 if waits.note(.database) {
                     logger.warning("the database is not available; waiting", metadata: ["error": "\(error)"])
@@ -107,13 +107,14 @@ struct ChannelReader {
 
     /// Catches up, then polls; returns when the lease is lost or the process drains.
     private func read(_ lease: ChannelLease, succeeded: () -> Void) async throws {
+        var lease = lease
         var cursor = lease.contiguousID
-        guard try await catchUp(lease, from: &cursor), try await readEarlierHistory(lease) else { return }
+        guard try await catchUp(&lease, from: &cursor), try await readEarlierHistory(&lease) else { return }
         succeeded()
         var newest = NewestPage()
         var deletions = DeletionWatch()
         repeat {
-            guard try await poll(lease, from: &cursor, newest: &newest, deletions: &deletions) else { return }
+            guard try await poll(&lease, from: &cursor, newest: &newest, deletions: &deletions) else { return }
             succeeded()
         } while await context.rest(for: context.pipeline.discord.poll)
     }
@@ -143,7 +144,7 @@ struct ChannelReader {
 
     /// When `since` was moved back after the channel had been read: the messages before what is there already. Begins
     /// anew when it was cut off. False when the lease was lost or the process drains.
-    private func readEarlierHistory(_ lease: ChannelLease) async throws -> Bool {
+    private func readEarlierHistory(_ lease: inout ChannelLease) async throws -> Bool {
         guard let since = channel.since.map({ Snowflake(justBefore: $0) }), let floor = lease.backfillUntil,
             since < floor
         else { return true }
@@ -152,28 +153,33 @@ struct ChannelReader {
         while position < floor {
             guard let elements = try await messages(.after(position)),
                 try await publish(elements.filter { ($0.messageID ?? floor) <= floor }),
-                try await advance(lease, to: lease.contiguousID)
+                try await advance(&lease, to: lease.contiguousID)
             else { return false }
-            guard let highest = elements.compactMap(\.messageID).max(), elements.count == Page.maximumMessages else {
-                break
-            }
-            position = max(position, highest)
+            guard let highest = elements.compactMap(\.messageID).max(), highest > position else { break }
+            position = highest
         }
-        return try await inDatabase { try await $0.finishBackfill(lease, until: since) }
+        return try await inDatabase { [lease] in try await $0.finishBackfill(lease, until: since) }
     }
 
     /// Pages forward from the cursor until the channel's end. False when the lease was lost or the process drains.
-    private func catchUp(_ lease: ChannelLease, from cursor: inout Snowflake) async throws -> Bool {
+    ///
+    /// - Parameter goal: what is known to come; a page with room left does not tell that nothing follows it.
+    private func catchUp(
+        _ lease: inout ChannelLease,
+        from cursor: inout Snowflake,
+        reaching goal: Snowflake? = nil
+    ) async throws -> Bool {
         let floor = floor(lease)
         var position = max(floor, cursor.earlier(bySeconds: Self.overlapSeconds))
         while let elements = try await messages(.after(position)) {
             try await noticeBlankPage(elements)
             guard try await publish(elements) else { return false }
-            guard let highest = elements.compactMap(\.messageID).max() else { return true }
+            // What comes a second time leads nowhere.
+            guard let highest = elements.compactMap(\.messageID).max(), highest > position else { return true }
             cursor = max(cursor, highest)
-            guard try await advance(lease, to: cursor) else { return false }
-            if elements.count < Page.maximumMessages { return true }
-            position = max(position, highest)
+            position = highest
+            guard try await advance(&lease, to: cursor) else { return false }
+            if elements.count < Page.maximumMessages, goal.map({ position >= $0 }) ?? true { return true }
         }
         return false
     }
@@ -181,7 +187,7 @@ struct ChannelReader {
     /// Reads the newest page and publishes what is new or edited in it; pages forward first when the page does not
     /// reach back to the cursor. False when the lease was lost or the process drains.
     private func poll(
-        _ lease: ChannelLease,
+        _ lease: inout ChannelLease,
         from cursor: inout Snowflake,
         newest: inout NewestPage,
         deletions: inout DeletionWatch
@@ -194,8 +200,8 @@ struct ChannelReader {
         }
         let floor = floor(lease)
         let lowest = elements.compactMap(\.messageID).min()
-        if elements.count == Page.maximumMessages, let lowest, lowest > cursor {
-            guard try await catchUp(lease, from: &cursor) else { return false }
+        if let lowest, lowest > cursor {
+            guard try await catchUp(&lease, from: &cursor, reaching: lowest) else { return false }
         }
         let changed = elements.filter { newest.isChanged($0) && ($0.messageID ?? cursor) > floor }
         guard try await publish(changed) else { return false }
@@ -204,7 +210,7 @@ struct ChannelReader {
             guard try await publish(deletions: deletions.read(elements).filter { $0 > floor }) else { return false }
         }
         cursor = max(cursor, elements.compactMap(\.messageID).max() ?? cursor)
-        return try await advance(lease, to: cursor)
+        return try await advance(&lease, to: cursor)
     }
 
     /// Tells store of messages that are gone. False when the process drains before that is confirmed; they are then
@@ -247,9 +253,17 @@ struct ChannelReader {
         }
     }
 
-    private func advance(_ lease: ChannelLease, to cursor: Snowflake) async throws -> Bool {
-        let holds = try await inDatabase { try await $0.advance(lease, to: cursor, renewingFor: leaseDuration) }
-        if !holds { logger.warning("another fetcher took over this channel") }
+    /// False when the database does not know the lease and its cursor as they were left: another fetcher has the channel,
+    /// or the database was put back.
+    private func advance(_ lease: inout ChannelLease, to cursor: Snowflake) async throws -> Bool {
+        let holds = try await inDatabase { [lease] in
+            try await $0.advance(lease, to: cursor, renewingFor: leaseDuration)
+        }
+        if holds {
+            lease.contiguousID = max(lease.contiguousID, cursor)
+        } else {
+            logger.warning("another fetcher took over this channel, or its cursor was put back; asking for it again")
+        }
         return holds
     }
 

@@ -13,7 +13,7 @@ package struct DeadletterWorker {
     package init(_ context: WorkerContext) throws {
         self.context = context
         shelf = StoreShelf(StoreShelf.Content(store: try context.openStore(), of: context.pipeline))
-        consumer = try context.consumer(of: context.topology.deadQueues)
+        consumer = try context.consumer(of: context.topology.deadQueues, largestBody: .max)
     }
 
     /// Runs until the process drains; what is in hand is finished first.
@@ -76,9 +76,12 @@ extension DeadLetter {
     /// `x-death`, and an error in the headers is then that of an earlier attempt.
     init(_ delivery: Delivery, context: WorkerContext) {
         let headers = delivery.headers
+        let isOversized = delivery.body.count > WorkerContext.largestWork
         let error =
-            delivery.deathReason.map { "broker \($0): RabbitMQ gave the message up" }
-            ?? headers?.error ?? "unknown: dead-lettered without a reason"
+            isOversized
+            ? "permanent: larger than \(WorkerContext.largestWork >> 20) MiB, which no worker takes"
+            : delivery.deathReason.map { "broker \($0): RabbitMQ gave the message up" }
+                ?? headers?.error ?? "unknown: dead-lettered without a reason"
         let parts = Fault.parts(of: error)
         let stage = delivery.routingKey
         let ids = Self.messageIDs(in: delivery.body)
@@ -86,7 +89,7 @@ extension DeadLetter {
         let times = headers?.attemptTimes ?? []
         self.init(
             id: DeadLetter.makeID(
-                messageID: delivery.messageID ?? ids.first?.description ?? "unknown",
+                messageID: Self.identity(of: delivery, holding: ids),
                 stage: stage,
                 replay: delivery.headers?.replay
             ),
@@ -109,6 +112,15 @@ extension DeadLetter {
             pipeline: delivery.headers?.pipeline,
             replay: delivery.headers?.replay
         )
+    }
+
+    /// Of one message, its id. What else dies may bear any `message_id`, or none, and two of them must stay two: they are
+    /// told apart by what is in them.
+    private static func identity(of delivery: Delivery, holding ids: [Snowflake]) -> String {
+        if let id = delivery.messageID ?? ids.first?.description, ids.map(\.description) == [id] { return id }
+        var hash = StableHash()
+        hash.add(delivery.body)
+        return OutgoingMessage.fitting(delivery.messageID ?? "unknown") + "~" + hash.hexadecimal
     }
 
     /// A letter without anything a database could refuse, so that an odd one does not come back for ever.

@@ -27,7 +27,12 @@ package struct SetupJob {
         let store = try context.openStore(url: context.optionalSecret(context.pipeline.store.setupURL))
         let topology = context.topology
         let done = try await context.untilAvailable(.database) {
-            (report: try await store.setUp(), stages: try await store.rememberStages(topology.stages))
+            do {
+                return (report: try await store.setUp(), stages: try await store.rememberStages(topology.stages))
+            } catch let error as StoreError where error.code == .permission {
+                // Whoever starts the pipeline with a wrong password is to be told at once.
+                throw WorkerFailure(exitCode: ExitCode.configuration, "\(error)")
+            }
         }
         await store.close()
         for change in done?.report.applied ?? [] { context.logger.info("\(change)") }

@@ -21,10 +21,11 @@ extension Fault {
 
     private static func kind(of code: StoreError.Code) -> Kind {
         switch code {
-        case .unavailable, .notSetUp: .outage
+        // Rights are taken away and given back on the server alone, and a lock is no fault of a message.
+        case .unavailable, .notSetUp, .permission, .lockTimeout: .outage
         case .badData: .permanent
-        case .lockTimeout, .internal: .transient
-        case .notAdditive, .otherPipeline, .permission, .badURL: .configuration
+        case .internal: .transient
+        case .notAdditive, .otherPipeline, .badURL: .configuration
         }
     }
 

@@ -66,6 +66,7 @@ struct ConfirmedPublishing {
                         "no queue took the message; is the topology set up?",
                         metadata: ["routing_key": "\(message.routingKey)", "code": "\(code)", "reason": "\(reason)"]
                     )
+                    context.repairTopology(because: "no queue took a message for \(message.routingKey)")
                 }
                 refused.append(message)
             }

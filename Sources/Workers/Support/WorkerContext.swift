@@ -15,6 +15,7 @@ package struct WorkerContext: Sendable {
     package private(set) var drain: DrainSignal
     let live: LiveGeneration
     let services: Services
+    private let repair: TopologyRepair
     /// Told each time a work loop has turned, with the name of a service that it waits for.
     package var turn: @Sendable (String?) -> Void
     let environment: [String: String]
@@ -35,6 +36,12 @@ package struct WorkerContext: Sendable {
         self.drain = drain
         services = Services(control: control)
         self.environment = environment
+        let url = environment[generation.pipeline.broker.url.variable]
+        repair = TopologyRepair(
+            Topology(generation.pipeline),
+            at: url.flatMap { try? BrokerAddress($0) },
+            logger: logger
+        )
         turn = { control.beat(waitingFor: $0) }
     }
 
@@ -83,24 +90,39 @@ package struct WorkerContext: Sendable {
     }
 
     func publisher() throws -> Publisher {
-        Publisher(address: try brokerAddress(), name: "chaffinch \(name) publish", logger: logger)
+        Publisher(
+            address: try brokerAddress(),
+            name: "chaffinch \(name) publish",
+            logger: logger,
+            onMissing: { [repair] in repair.ask(because: $0) }
+        )
     }
 
-    /// - Parameter prefetch: deliveries in hand.
+    /// Has the queues and exchanges declared anew, beside whatever is going on.
+    func repairTopology(because reason: String) { repair.ask(because: reason) }
+
+    /// - Parameters:
+    ///   - prefetch: deliveries in hand.
+    ///   - largestBody: what comes of a larger one could be too large to be published.
     ///
     /// It is paused until ``consuming(_:_:)``: what a worker took before it can work would go back to its queue, and
     /// that counts as a delivery.
-    func consumer(of queues: [String], prefetch: Int = 16) throws -> Consumer {
+    func consumer(of queues: [String], prefetch: Int = 16, largestBody: Int = largestWork) throws -> Consumer {
         let consumer = Consumer(
             address: try brokerAddress(),
             queues: queues,
             prefetch: prefetch,
             name: "chaffinch \(name) consume",
-            logger: logger
+            logger: logger,
+            largestBody: largestBody,
+            onMissing: { [repair] in repair.ask(because: $0) }
         )
         consumer.pause()
         return consumer
     }
+
+    /// Many times what fetch, import and parse send.
+    static var largestWork: Int { OutgoingMessage.maximumBodyBytes / 4 }
 
     /// The headers of a message that starts here, or goes on to its next stage: it keeps when it came and which replay
     /// sent it, and its attempts begin anew.

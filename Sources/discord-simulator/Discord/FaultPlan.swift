@@ -12,6 +12,8 @@ struct FaultPlan: Sendable {
         case html
         /// A page of messages cut short: by turns the connection closes early, and the JSON ends early.
         case cut
+        /// Pages of messages hold a third of what was asked for, although more follows.
+        case short
         case hang
         case reset
     }
@@ -37,6 +39,8 @@ struct FaultPlan: Sendable {
         case answer(Answer)
         /// The true answer is to be cut; every second time the connection closes early.
         case cut(closesEarly: Bool)
+        /// The answer is true, but not all that was asked for.
+        case short
     }
 
     /// Without a time or a number a hanging connection is let go after so long.
@@ -70,6 +74,7 @@ struct FaultPlan: Sendable {
         case .cut:
             cuts += 1
             return .cut(closesEarly: cuts % 2 == 1)
+        case .short: return .short
         case .hang:
             let rest = fault.until.map { $0.microseconds - now.microseconds } ?? Self.longestHang
             return .answer(Answer.silence(.hang(microseconds: rest), countedAs: "hang"))

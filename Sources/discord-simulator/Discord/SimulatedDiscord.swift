@@ -58,9 +58,11 @@ struct SimulatedDiscord: Sendable {
             return .invalidForm(error.problems)
         }
         var isCut: Bool?
+        var isShort = false
         switch faults.hit(channel: channelID(of: route, major), at: now) {
         case .answer(let answer): return answer
         case .cut(let closesEarly): isCut = closesEarly
+        case .short: isShort = true
         case nil: break
         }
         if let wait = limits.admitGlobally(at: now) { return .rateLimited(retryAfter: wait, scope: "global") }
@@ -71,7 +73,7 @@ struct SimulatedDiscord: Sendable {
             answer.add(bucket)
             return answer
         case .admitted(let bucket):
-            var answer = answer(route, major, request, counting: isCut == nil)
+            var answer = answer(route, major, request, counting: isCut == nil, isShort: isShort)
             if let isCut, answer.status == 200 { answer = answer.cutShort(closesEarly: isCut) }
             answer.add(bucket)
             return answer
@@ -118,7 +120,8 @@ extension SimulatedDiscord {
         _ route: Route,
         _ major: UInt64,
         _ request: APIRequest,
-        counting: Bool
+        counting: Bool,
+        isShort: Bool
     ) -> Answer {
         switch route.major {
         case .none: return answer(route, request)
@@ -131,7 +134,8 @@ extension SimulatedDiscord {
         case .channel: return Answer(status: 200, json: channels[major]!.objectWithLastMessage)
         case .messages:
             do {
-                let query = try MessageQuery(parameters: request.parameters)
+                var query = try MessageQuery(parameters: request.parameters)
+                if isShort { query.limit = max(1, query.limit / 3) }
                 return Answer(status: 200, json: channels[major]!.page(query, counting: counting))
             } catch {
                 return .invalidForm(error.problems)

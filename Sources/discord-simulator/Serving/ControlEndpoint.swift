@@ -6,7 +6,7 @@ import SimulatorKit
 ///
 /// - `GET /simulator/stats`: what was answered, and each channel's messages.
 /// - `GET /simulator/ids?channel=ID`: the ids of the messages that become traffic, oldest first.
-/// - `POST /simulator/faults`: `{"mode": "500|429|html|cut|hang|reset|none"}` with `seconds` or `requests`, and
+/// - `POST /simulator/faults`: `{"mode": "500|429|html|cut|short|hang|reset|none"}` with `seconds` or `requests`, and
 ///   optionally `channel`; `status` for `html`, `retry_after` and `scope` for `429`.
 /// - `POST /simulator/messages`: `{"channel_id", "content", …}` posts, `{"id", "content", …}` edits,
 ///   `{"id", "delete": true}` deletes.

@@ -76,6 +76,44 @@ struct AvailabilityTests {
         #expect(connection.isLost)
     }
 
+    @Test(
+        "what a server says of itself is told from what it says of a value",
+        arguments: [
+            ("25006", StoreError.Code.unavailable), ("0A000", .unavailable), ("26000", .unavailable),
+            ("53100", .unavailable), ("57P01", .unavailable), ("40001", .unavailable), ("55P03", .lockTimeout),
+            ("42501", .permission), ("28000", .permission), ("42P01", .notSetUp), ("42P10", .notSetUp),
+            ("42804", .notSetUp), ("42883", .notSetUp), ("22003", .badData), ("23505", .badData), ("54000", .badData),
+            ("P0001", .internal), ("XX000", .internal),
+        ]
+    )
+    func classifies(state: String, code: StoreError.Code) {
+        #expect(PostgresError(state: state, text: "odd").storeError.code == code)
+    }
+
+    @Test(
+        "a server that may only be read is left for another connection",
+        .enabled(if: DatabaseServers.runsPostgresTests)
+    )
+    func leavesAReadOnlyServer() async throws {
+        try await TestDatabase.withStore(.postgres) { store, database in
+            let backend = "SELECT pg_backend_pid()"
+            _ = try await store.write([.sample(1)], keeping: .all)
+            let first = try await store.rows(backend).rows
+            // What a standby says of a transaction that is to write.
+            try await database.execute(
+                """
+                CREATE FUNCTION standby() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'during recovery' USING ERRCODE = '0A000'; END $$;
+                CREATE TRIGGER standby BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION standby()
+                """
+            )
+            #expect(try await storeErrorCode { _ = try await store.write([.sample(2)], keeping: .all) } == .unavailable)
+            try await database.execute("DROP TRIGGER standby ON messages")
+            #expect(try await store.write([.sample(2)], keeping: .all).written == 1)
+            #expect(try await store.rows(backend).rows != first)
+        }
+    }
+
     @Test("a wrong password is a matter of permission", .enabled(if: DatabaseServers.runsPostgresTests))
     func reportsWrongPassword() async throws {
         try await TestDatabase.with(.postgres) { database in

@@ -112,6 +112,20 @@ struct LeaseTests {
         }
     }
 
+    @Test("a cursor that was put back is not moved on, but begun from anew", arguments: DatabaseKind.available)
+    func noticesACursorPutBack(kind: DatabaseKind) async throws {
+        try await TestDatabase.withStore(kind) { store, database in
+            var lease = try #require(try await acquire(store, as: "a"))
+            #expect(try await store.advance(lease, to: Snowflake(2_000), renewingFor: .seconds(30)))
+            lease.contiguousID = Snowflake(2_000)
+            try await database.execute("UPDATE fetch_cursors SET contiguous_id = 1500")
+            #expect(try await store.advance(lease, to: Snowflake(2_100), renewingFor: .seconds(30)) == false)
+            let again = try #require(try await acquire(store, as: "a"))
+            #expect(again.contiguousID == Snowflake(1_500))
+            #expect(try await store.advance(again, to: Snowflake(1_600), renewingFor: .seconds(30)))
+        }
+    }
+
     @Test("a released channel is free at once", arguments: DatabaseKind.available)
     func releases(kind: DatabaseKind) async throws {
         try await TestDatabase.withStore(kind) { store, _ in

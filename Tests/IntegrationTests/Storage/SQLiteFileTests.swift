@@ -43,6 +43,22 @@ struct SQLiteFileTests {
         }
     }
 
+    @Test("what was deleted or replaced under an open store is noticed before the next write")
+    func noticesAnotherFile() async throws {
+        try await TestDatabase.withStore(.sqlite) { store, database in
+            _ = try await store.write([.sample(1)], keeping: .all)
+            try FileManager.default.moveItem(atPath: database.path, toPath: "\(database.path).old")
+            #expect(
+                try await storeErrorCode { _ = try await store.write([.sample(2)], keeping: .all) } == .notSetUp
+            )
+            let other = try database.open()
+            _ = try await other.setUp()
+            #expect(try await store.write([.sample(2)], keeping: .all).written == 1)
+            #expect(try await other.rows("SELECT id FROM messages").rows == [["2"]])
+            await other.close()
+        }
+    }
+
     @Test("a folder that is there keeps its mode, and holds no file before the setup")
     func leavesFoldersAlone() async throws {
         try await TestDatabase.with(.sqlite) { database in

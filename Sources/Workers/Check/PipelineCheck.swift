@@ -108,6 +108,13 @@ package struct PipelineCheck {
             )
             return
         }
+        if ruleFiles.isEmpty, pipeline.plugins.isEmpty {
+            diagnostics.warning(
+                "'\(shown)' holds no rule file (*.yaml, also in sub-folders), so no message can become a record",
+                file: sources[0].name,
+                mark: nil
+            )
+        }
         sources += ruleFiles
         let known = Dictionary(accepted.map { ($0.name, $0.text) }, uniquingKeysWith: { first, _ in first })
         let compilation = RuleCompiler.compile(

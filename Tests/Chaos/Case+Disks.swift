@@ -49,6 +49,11 @@ extension Rig {
             in: ballast.deletingLastPathComponent()
         )
         guard result.exitCode == 0 else { throw TimedOut(what: "a full disk: \(result.errors)") }
+        let folder = ballast.deletingLastPathComponent().path
+        let free = try FileManager.default.attributesOfFileSystem(forPath: folder)[.systemFreeSize] as? Int
+        guard let free, free <= (megabytes + 5) << 20 else {
+            throw TimedOut(what: "a full disk; \(free ?? -1) bytes are free")
+        }
     }
 
     fileprivate func freeDisk() { try? FileManager.default.removeItem(at: ballast) }

@@ -48,12 +48,15 @@ extension Case {
             try rig.start()
             _ = try await rig.running("fetch")
             let end = ContinuousClock.now + .seconds(chaos.killSeconds)
+            var kills = 0
             try await rig.feeding {
                 while .now < end {
-                    try await rig.killRandomWorker(&chaos.random)
+                    if try await rig.killRandomWorker(&chaos.random) { kills += 1 }
                     try await rig.sleep(seconds: 2)
                 }
             }
+            guard kills >= chaos.killSeconds / 10 else { throw TimedOut(what: "kills; only \(kills) happened") }
+            chaos.remark = "\(kills) kills"
         },
     ]
 }
@@ -92,8 +95,12 @@ extension Chaos {
 
 extension Rig {
     /// Ends a worker without warning.
-    func killRandomWorker(_ random: inout SplitMix64) async throws {
+    ///
+    /// - Returns: false where none runs.
+    @discardableResult
+    func killRandomWorker(_ random: inout SplitMix64) async throws -> Bool {
         let victims = try await workers().filter { ["fetch", "parse", "store", "deadletter"].contains($0.name) }
-        if let victim = victims.compactMap(\.pid).randomElement(using: &random) { kill(victim, SIGKILL) }
+        guard let victim = victims.compactMap(\.pid).randomElement(using: &random) else { return false }
+        return kill(victim, SIGKILL) == 0
     }
 }

@@ -30,7 +30,23 @@ extension Case {
             try await chaos.servers.shell(
                 "rabbitmq_ctl $DIR/mq set_policy full '\(pattern)' '{\"max-length\":3}' --apply-to queues"
             )
-            try await chaos.during { try await rig.sleep(seconds: chaos.seconds(4, 30)) }
+            // Who takes from a queue keeps it short, so each is away for a while.
+            for (stage, others) in [
+                ("parse", "setup,store,deadletter,fetch"), ("store", "setup,deadletter,parse,fetch"),
+            ] {
+                try rig.start(only: others)
+                try await rig.feeding {
+                    try await eventually("the queue of \(stage) is full") {
+                        rig.log.split(separator: "\n").contains {
+                            $0.contains("queue is full") && $0.contains("\"routing_key\":\"\(stage)\"")
+                        }
+                    }
+                    try await rig.sleep(seconds: chaos.seconds(1, 15))
+                }
+                try await rig.stop()
+            }
+            try rig.start()
+            try await chaos.during { try await rig.sleep(seconds: chaos.seconds(2, 15)) }
             try await chaos.servers.shell("rabbitmq_ctl $DIR/mq clear_policy full")
         },
         Case("Postgres stopped at once") { chaos in
@@ -60,6 +76,7 @@ extension Chaos {
         try await during {
             let before = try await rig.workers().compactMap(\.pid)
             try await servers.shell("rabbitmq_ctl $DIR/mq \(raise)")
+            try await eventually("a publisher is told to wait") { rig.log.contains("takes no publishes for now") }
             try await rig.sleep(seconds: seconds(5, 60))
             let after = try await rig.workers().compactMap(\.pid)
             guard !after.isEmpty, before == after else {

@@ -11,6 +11,7 @@ extension Case {
                 _ = try await rig.running("fetch")
                 try await rig.feeding { try await rig.sleep(seconds: 0.5) }
                 let pids = try await rig.workers().compactMap(\.pid)
+                guard pids.count >= 4 else { throw TimedOut(what: "a tree to be killed; it has \(pids)") }
                 rig.supervisor?.send(SIGKILL)
                 await rig.supervisor?.exitCode()
                 try await eventually("no orphan is left", within: .seconds(30)) {
@@ -39,8 +40,11 @@ extension Case {
             let second = try rig.launch(in: other, rig.environment, "second")
             try await rig.feeding {
                 try await rig.sleep(seconds: 4)
-                if let fetch = try await rig.pid(of: "fetch") { kill(fetch, SIGKILL) }
+                kill(try await rig.running("fetch"), SIGKILL)
                 try await rig.sleep(seconds: 2)
+            }
+            guard second.isRunning, second.errors.contains("the whole tree is ready") else {
+                throw TimedOut(what: "a second supervisor")
             }
             await second.stop()
         },
@@ -50,12 +54,14 @@ extension Case {
             try await rig.untilStored(500)
             for _ in 0..<2 {
                 try await rig.stop()
-                _ = try await RunningProgram.run(
-                    "/usr/bin/psql",
-                    ["-q", chaos.servers.directDatabaseURL, "-c", "delete from \(rig.name).fetch_cursors"]
-                )
+                try await rig.alter("delete from fetch_cursors")
+                let before = try await rig.discord.requests()
                 try rig.start()
-                try await rig.sleep(seconds: 2)
+                // Each answer has a hundred messages at most.
+                let pages = try await rig.sourceIDs().count / 100
+                try await eventually("everything is read again") {
+                    try await rig.discord.requests() >= before + Int64(pages)
+                }
             }
         },
     ]

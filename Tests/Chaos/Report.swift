@@ -2,7 +2,7 @@ import Foundation
 
 /// What is printed of the cases.
 struct Report {
-    private static let nameWidth = 47
+    private static let nameWidth = 59
 
     private(set) var lines: [String] = []
     private(set) var messages = 0

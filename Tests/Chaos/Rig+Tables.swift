@@ -42,8 +42,10 @@ extension Rig {
 
     /// The rows of the messages with ids in (floor, ceiling].
     func rows(after floor: UInt64, through ceiling: UInt64) async throws -> Oracle.Rows {
+        // Who is asked and knows nothing changes the outcome, and nothing else.
+        let outcome = setting.asksOthers ? "replace(outcome, 'skipped', 'unmatched')" : "outcome"
         let tables = [
-            ("messages", "id", "outcome, content"),
+            ("messages", "id", "\(outcome), content"),
             (
                 "trading_signal", "message_id",
                 "ordinal, ticker, side, status, entry_type, entry_price, entry_high, leverage, risk, parser, source"

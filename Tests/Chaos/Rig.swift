@@ -12,6 +12,8 @@ final class Rig {
         var hasManagedBroker = false
         /// A file in the data folder instead of Postgres.
         var hasSQLite = false
+        /// A plugin and the last resort are asked about what no rule reads; neither makes a record.
+        var asksOthers = false
     }
 
     let servers: Servers
@@ -21,6 +23,10 @@ final class Rig {
     let discord: SimulatedDiscord
     /// Between fetch and Discord.
     let discordProxy: FaultProxy
+    /// Asked about messages with the word `oracle`, where the setting has it so.
+    let openai: SimulatedOpenAI?
+    /// Between the last resort and its server.
+    let openaiProxy: FaultProxy?
     let channels: [String]
     private(set) var supervisor: RunningProgram?
     /// What was posted while it ran and by kind, where what becomes of it is known.
@@ -41,14 +47,25 @@ final class Rig {
             ["-q", servers.directDatabaseURL, "-c", "create schema \(name)"]
         )
         discord = try await SimulatedDiscord(recordings: [recording], logs: folder.url)
-        guard let port = URL(string: discord.api)?.port.flatMap({ UInt16(exactly: $0) }) else {
-            throw TimedOut(what: "the simulator's port")
-        }
-        discordProxy = try FaultProxy(to: port)
-        environment = ["DISCORD_TOKEN": SimulatedDiscord.token]
+        discordProxy = try FaultProxy(to: Self.port(of: discord.api))
+        openai = setting.asksOthers ? try await SimulatedOpenAI(logs: folder.url) : nil
+        openaiProxy = try openai.map { try FaultProxy(to: Self.port(of: $0.baseURL)) }
+        environment = ["DISCORD_TOKEN": SimulatedDiscord.token, "OPENAI_API_KEY": SimulatedOpenAI.key]
         if !setting.hasManagedBroker { environment["RABBITMQ_URL"] = servers.brokerURL }
         if !setting.hasSQLite { environment["DATABASE_URL"] = DatabaseServers.url(servers.databaseURL, schema: name) }
         try writePipeline(to: folder)
+    }
+
+    private static func port(of url: String) throws -> UInt16 {
+        guard let port = URL(string: url)?.port.flatMap({ UInt16(exactly: $0) }) else {
+            throw TimedOut(what: "a simulator's port")
+        }
+        return port
+    }
+
+    /// Every proxy that this pipeline goes through.
+    var proxies: [FaultProxy] {
+        [servers.broker, servers.database, discordProxy] + (openaiProxy.map { [$0] } ?? [])
     }
 
     /// Past the proxy, for looking at the rows.
@@ -87,11 +104,42 @@ final class Rig {
                     type: { type: enum, values: [stop_loss, take_profit], required: true }
                     price: { type: decimal, required: true }
             \(setting.extra)
+            \(try writeOthers(to: folder))
             """,
             to: "pipeline.yaml"
         )
         let rules = Project.root.appending(path: "parsers/signals/trading-signals.yaml")
         try folder.write(try String(contentsOf: rules, encoding: .utf8), to: "parsers/trading-signals.yaml")
+    }
+
+    /// A plugin that has nothing to say, and a rule file of the last resort.
+    ///
+    /// - Returns: what `pipeline.yaml` needs for them.
+    private func writeOthers(to folder: TemporaryFolder) throws -> String {
+        guard let openai, let openaiProxy else { return "" }
+        try folder.write(#"while read -r line; do echo '{"skip": "not mine"}'; done"#, to: "asker.sh")
+        try folder.write(
+            """
+            parser: last
+            record: trading_signal
+            engine: openai
+            status: live
+            gate: [oracle]
+            fields:
+              side: { map: { BUY: long, SELL: short } }
+              status: { value: opened }
+              entry_type: { value: market }
+            lists:
+              trading_stops:
+                type: { map: { SL: stop_loss, TP: take_profit } }
+            """,
+            to: "parsers/last.yaml"
+        )
+        let url = openai.baseURL.replacing(/:\d+/, with: ":\(openaiProxy.port)")
+        return """
+            workers: { asker: { command: [sh, asker.sh], consumes: unmatched } }
+            openai: { api_key: "${OPENAI_API_KEY}", base_url: "\(url)" }
+            """
     }
 
     // MARK: The tree
@@ -129,7 +177,7 @@ final class Rig {
 
     func heal() {
         servers.heal()
-        discordProxy.set(.none)
+        for proxy in proxies { proxy.set(.none) }
     }
 
     /// Stops everything and gives the tables' room back.
@@ -137,7 +185,9 @@ final class Rig {
         supervisor?.send(SIGTERM)
         await supervisor?.exitCode()
         await discord.stop()
+        await openai?.stop()
         discordProxy.stop()
+        openaiProxy?.stop()
         MovedClocks.sweep()
         for path in mounts { _ = try? await RunningProgram.run("/bin/umount", ["--lazy", path]) }
         _ = try? await RunningProgram.run(
@@ -212,6 +262,9 @@ final class Rig {
         try await discord.order("messages", #"{"channel_id":"\#(channel)","content":"\#(content)"}"#)
         postings += 1
     }
+
+    /// Posts what the last resort is asked about; never the same, since answers are kept.
+    func ask() async throws { try await post("oracle, what is \(postings)?") }
 
     func post(_ kind: Feeder.Kind) async throws {
         let message = #"{"channel_id":"\#(channels[0])","content":"\#(kind.content)"}"#

@@ -1,5 +1,6 @@
 import Logging
 import Remote
+import TestSupport
 import Testing
 
 @Suite struct HTTPClientTests {
@@ -146,6 +147,21 @@ import Testing
         let error = try await failure(HTTPRequest(url: server.url("/x"), timeout: limit, maximumBodyBytes: 4096))
         #expect(error.code == fault.code, "\(error)")
         #expect(error.message.hasPrefix("GET \(server.url("/x")): "))
+    }
+
+    @Test("a peer that is gone is told from one that thinks", arguments: [true, false])
+    func lostPackets(isGone: Bool) async throws {
+        let server = try LoopbackServer { _, _ in [.hold] }
+        defer { server.stop() }
+        let proxy = try FaultProxy(to: server.port)
+        defer { proxy.stop() }
+        let limit: Duration = isGone ? .seconds(120) : .seconds(4)
+        let request = HTTPRequest(url: "http://127.0.0.1:\(proxy.port)/", peerTimeout: .seconds(1), timeout: limit)
+        async let end = failure(request)
+        var events = server.events.makeAsyncIterator()
+        #expect(await events.next() == .request(0))
+        if isGone { proxy.set(.lostPackets) }
+        #expect(try await end.code == (isGone ? .cut : .timeout))
     }
 
     @Test("nobody listens")

@@ -10,6 +10,9 @@ package final class FaultProxy: Sendable {
         case none
         /// Nothing is forwarded any more, nothing is closed.
         case blackHole
+        /// The same, and what clients send is not even acknowledged by the kernel here, as where a cable is cut. It can
+        /// not be seen then that a client gives up.
+        case lostPackets
         /// Each piece is held back for so long.
         case latency(Duration)
         /// Sixteen bytes at a time, with so long a pause after each.
@@ -36,14 +39,16 @@ package final class FaultProxy: Sendable {
             start.withLock { if $0.count < 8_192 { $0 += bytes.prefix(8_192 - $0.count) } }
         }
 
-        /// The name under which it was last looked for, and whether it bears it.
-        private let match = Mutex<(name: String, isFound: Bool)>(("", true))
+        /// The names that were last looked for, and the one it bears.
+        private let match = Mutex<(names: [String], found: String?)>(([], nil))
 
-        /// Whether it gave this name when it opened. It may not have said so yet.
-        func bears(_ name: String) -> Bool {
+        /// Which of these names it gave when it opened. It may not have said so yet.
+        func name(among names: [String]) -> String? {
             match.withLock { match in
-                if match.name != name || !match.isFound { match = (name, opening.contains(name)) }
-                return match.isFound
+                if match.names != names || match.found == nil {
+                    match = (names, names.first { opening.contains($0) })
+                }
+                return match.found
             }
         }
     }
@@ -54,11 +59,12 @@ package final class FaultProxy: Sendable {
     private struct State {
         var fault = Fault.none
         /// Whose connections it befalls; empty: everybody's.
-        var victim = ""
+        var victims: [String] = []
         var target: UInt16
         var watcher: Watcher?
         var connections = 0
-        var givenUp = 0
+        var givenUp: [String: Int] = [:]
+        var strikes = 0
         var isStopped = false
     }
 
@@ -83,21 +89,30 @@ package final class FaultProxy: Sendable {
         Thread { [self] in accept() }.start()
     }
 
-    /// - Parameter victim: what the opening of a connection must contain for the fault to befall it, such as
-    ///   `parse/1`; empty: all connections. Until a client has named itself, it is let through.
-    package func set(_ fault: Fault, on victim: String = "") {
+    /// - Parameter victims: what the opening of a connection must contain for the fault to befall it, such as
+    ///   `parse/1`; none: all connections. Until a client has named itself, it is let through.
+    package func set(_ fault: Fault, on victims: [String] = []) {
         state.withLock {
             $0.fault = fault
-            $0.victim = victim
+            $0.victims = victims
         }
     }
 
     /// Connections that their clients closed while a black hole swallowed them.
-    package var givenUp: Int { state.withLock { $0.givenUp } }
+    ///
+    /// - Parameter victim: as it was named to ``set(_:on:)``; empty where nobody was.
+    package func givenUp(by victim: String) -> Int { state.withLock { $0.givenUp[victim, default: 0] } }
 
-    private func fault(of connection: Connection) -> Fault {
-        let (fault, victim) = state.withLock { ($0.fault, $0.victim) }
-        return fault == .none || connection.bears(victim) ? fault : .none
+    /// How often a fault did something: pieces held back or swallowed, connections cut or refused.
+    package var strikes: Int { state.withLock { $0.strikes } }
+
+    private func strike() { state.withLock { $0.strikes += 1 } }
+
+    /// The fault that befalls a connection, and under which name.
+    private func fault(of connection: Connection) -> (Fault, victim: String) {
+        let (fault, victims) = state.withLock { ($0.fault, $0.victims) }
+        if fault == .none || victims.isEmpty { return (fault, "") }
+        return connection.name(among: victims).map { (fault, $0) } ?? (.none, "")
     }
 
     package func retarget(to port: UInt16) { state.withLock { $0.target = port } }
@@ -127,7 +142,7 @@ package final class FaultProxy: Sendable {
             let (isStopped, isDown, target, number) = state.withLock { state in
                 state.connections += 1
                 return (
-                    state.isStopped, state.fault == .down && state.victim.isEmpty, state.target, state.connections
+                    state.isStopped, state.fault == .down && state.victims.isEmpty, state.target, state.connections
                 )
             }
             guard !isStopped else {
@@ -136,6 +151,7 @@ package final class FaultProxy: Sendable {
                 return
             }
             guard client >= 0 else { continue }
+            if isDown { strike() }
             guard !isDown, let server = Self.connected(to: target) else {
                 close(client)
                 continue
@@ -171,15 +187,25 @@ package final class FaultProxy: Sendable {
         isRequest: Bool
     ) {
         defer { pair.end() }
+        var isDeaf = false
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)
         var forwarded = 0
         while true {
-            let fault = fault(of: connection)
-            if fault == .down { return }
+            let (fault, victim) = fault(of: connection)
+            if fault == .down { return strike() }
+            if isRequest, isDeaf != (fault == .lostPackets) {
+                isDeaf.toggle()
+                Self.set(source, deaf: isDeaf)
+                if isDeaf { strike() }
+            }
+            if fault == .lostPackets {
+                usleep(20_000)
+                continue
+            }
             if fault == .blackHole {
                 guard Self.isClosed(source), isRequest else { continue }
-                state.withLock { $0.givenUp += 1 }
-                return
+                state.withLock { $0.givenUp[victim, default: 0] += 1 }
+                return strike()
             }
             var waiting = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
             guard poll(&waiting, 1, 50) != 0 else { continue }
@@ -193,10 +219,31 @@ package final class FaultProxy: Sendable {
             if case .cut(let limit) = fault, forwarded + bytes.count > limit {
                 bytes = Array(bytes.prefix(max(0, limit - forwarded)))
                 _ = forward(bytes, to: sink, fault)
-                return
+                return strike()
             }
             forwarded += bytes.count
+            switch fault {
+            case .latency, .drip: strike()
+            default: break
+            }
             guard forward(bytes, to: sink, fault) else { return }
+        }
+    }
+
+    /// By a socket filter (Linux, `socket(7)`) of one instruction: keep nothing of any packet.
+    private static func set(_ socket: Int32, deaf isDeaf: Bool) {
+        guard isDeaf else {
+            var unused: Int32 = 0
+            setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, &unused, socklen_t(MemoryLayout<Int32>.size))
+            return
+        }
+        // `struct sock_filter { u16 code; u8 jt; u8 jf; u32 k; }` with the code BPF_RET.
+        var instruction: [UInt8] = [0x06, 0, 0, 0, 0, 0, 0, 0]
+        instruction.withUnsafeMutableBytes { bytes in
+            // `struct sock_fprog { unsigned short len; struct sock_filter *filter; }`
+            var program = (length: UInt16(1), filter: bytes.baseAddress)
+            let size = socklen_t(MemoryLayout.size(ofValue: program))
+            setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, size)
         }
     }
 

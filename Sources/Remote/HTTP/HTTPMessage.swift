@@ -10,6 +10,9 @@ package struct HTTPRequest: Sendable {
     /// No byte for so long, before the first or between two, ends the exchange; in whole seconds, rounded up. `nil`
     /// leaves it to ``timeout``.
     package var silenceTimeout: Duration?
+    /// The same for the network: the peer's machine acknowledges nothing, so it is gone, where one that only thinks is
+    /// silent too.
+    package var peerTimeout: Duration
     /// For the whole exchange, connecting included.
     package var timeout: Duration
     /// After decompression.
@@ -22,6 +25,7 @@ package struct HTTPRequest: Sendable {
         body: [UInt8]? = nil,
         connectTimeout: Duration = .seconds(10),
         silenceTimeout: Duration? = nil,
+        peerTimeout: Duration = .seconds(20),
         timeout: Duration = .seconds(30),
         maximumBodyBytes: Int = 16 * 1024 * 1024
     ) {
@@ -31,6 +35,7 @@ package struct HTTPRequest: Sendable {
         self.body = body
         self.connectTimeout = connectTimeout
         self.silenceTimeout = silenceTimeout
+        self.peerTimeout = peerTimeout
         self.timeout = timeout
         self.maximumBodyBytes = maximumBodyBytes
     }

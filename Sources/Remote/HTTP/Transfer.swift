@@ -91,7 +91,7 @@ final class Transfer {
         cf_curl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
         cf_curl_set_long(easy, CURLOPT_SSL_VERIFYPEER, 1)
         cf_curl_set_long(easy, CURLOPT_SSL_VERIFYHOST, 2)
-        cf_curl_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
+        cf_curl_set_peer_timeout(easy, request.peerTimeout.positiveMilliseconds)
         cf_curl_set_long(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         // No proxy can reach this machine's own loopback, whatever the environment says.
         if URLText.isLoopback(request.url) { cf_curl_set_text(easy, CURLOPT_NOPROXY, "*") }

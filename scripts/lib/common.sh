@@ -25,7 +25,7 @@ _build_packages=(
     librabbitmq-dev libpq-dev libcurl4-openssl-dev libyaml-dev libpcre2-dev libvectorscan-dev libsimdjson-dev
     libsqlite3-dev pkg-config
 )
-_run_packages=(rabbitmq-server postgresql sqlite3 curl ca-certificates procps faketime)
+_run_packages=(rabbitmq-server postgresql sqlite3 curl ca-certificates procps)
 
 # Installs what is missing of the Debian packages named. A start of the packages' own services is suppressed: the
 # scripts run private ones.

@@ -21,7 +21,8 @@ package struct ParseWorker {
         self.context = context
         shelf = RuleShelf(try WorkerContext.compileRules(context.generation, reusing: nil))
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher()) {
-            context.backToParse($0, after: .thirtySeconds)
+            message,
+            _ in context.backToParse(message, after: .thirtySeconds)
         }
         consumer = try context.consumer(of: [context.topology.workQueue(Topology.parse)])
         isolation = Isolation(context, stage: Topology.parse)

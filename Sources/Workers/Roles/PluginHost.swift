@@ -52,8 +52,10 @@ package struct PluginHost {
         timeToAnswer = worker.longestSilence
         plugin = try PluginProcess(command)
         publishing = ConfirmedPublishing(context: context, publisher: try context.publisher()) {
-            // Longer than from parse: the plugin is asked again, which may be dear.
-            context.backToParse($0, after: .tenMinutes)
+            message,
+            result in
+            // Longer than from parse: the plugin is asked again, which may be dear. A queue that is gone is back soon.
+            context.backToParse(message, after: result == .refused ? .tenMinutes : .thirtySeconds)
         }
         // A page can take as long as its time; two in hand keep the plugin busy and leave the rest to other replicas.
         consumer = try context.consumer(of: [context.topology.workQueue(stage)], prefetch: 2)

@@ -14,8 +14,9 @@ package enum WireType {
 struct ConfirmedPublishing {
     let context: WorkerContext
     let publisher: Publisher
-    /// What is published in place of a message that its queue did not take; `nil` to wait until it does.
-    var detour: @Sendable (OutgoingMessage) -> OutgoingMessage? = { _ in nil }
+    /// What is published in place of a message that its queue did not take, and how it did not; `nil` to wait until it
+    /// does.
+    var detour: @Sendable (OutgoingMessage, PublishResult) -> OutgoingMessage? = { _, _ in nil }
 
     /// How long a publish may still take once the process drains: enough for a broker that is there.
     static let grace: Duration = .seconds(2)
@@ -52,13 +53,16 @@ struct ConfirmedPublishing {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
         while !open.isEmpty {
             guard let results = try await attempt(open) else { return false }
-            var refused: [OutgoingMessage] = []
+            var mustWait = false
+            var next: [OutgoingMessage] = []
             for (message, result) in zip(open, results) {
+                let instead = result == .confirmed ? nil : detour(message, result)
                 switch result {
                 case .confirmed: continue
                 case .refused:
                     context.logger.warning(
-                        "queue is full; waiting for room",
+                        instead == nil
+                            ? "queue is full; waiting for room" : "queue is full; its messages come again later",
                         metadata: ["routing_key": "\(message.routingKey)"]
                     )
                 case .returned(let code, let reason):
@@ -68,12 +72,11 @@ struct ConfirmedPublishing {
                     )
                     context.repairTopology(because: "no queue took a message for \(message.routingKey)")
                 }
-                refused.append(message)
+                next.append(instead ?? message)
+                mustWait = mustWait || instead == nil
             }
-            guard !refused.isEmpty else { break }
-            let detours = refused.map(detour)
-            open = zip(refused, detours).map { $1 ?? $0 }
-            guard detours.contains(where: { $0 == nil }) else { continue }
+            open = next
+            guard mustWait else { continue }
             context.turn("room in the queue")
             guard await context.drain.sleep(for: backoff.next()) else { return false }
         }

@@ -80,6 +80,14 @@ import Testing
         #expect(result.errors == "chaffinch: the database has no tables of Chaffinch yet; run 'chaffinch setup'\n")
     }
 
+    @Test(arguments: ["", " , "])
+    func onlyWithoutAName(_ only: String) async throws {
+        let folder = try TemporaryFolder()
+        try folder.write(Self.plain, to: "pipeline.yaml")
+        let refused = try await run(["supervisor", "--only", only], in: folder)
+        #expect(refused.exitCode == 64 && refused.errors.contains("--only names no worker; leave it out to run all"))
+    }
+
     @Test func aFolderWithoutRules() async throws {
         let folder = try TemporaryFolder()
         try folder.write(Self.desk, to: "pipeline.yaml")

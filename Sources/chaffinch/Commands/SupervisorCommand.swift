@@ -29,6 +29,11 @@ struct SupervisorCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Run only these workers.", valueName: "a,b"))
     var only: String?
 
+    func validate() throws {
+        // An unset variable of whoever calls must not become the whole tree.
+        if only != nil, wanted.isEmpty { throw ValidationError("--only names no worker; leave it out to run all") }
+    }
+
     func run() throws {
         let environment = ProcessInfo.processInfo.environment
         let manager = FileManager.default

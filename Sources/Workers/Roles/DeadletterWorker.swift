@@ -84,17 +84,16 @@ extension DeadLetter {
                 ?? headers?.error ?? "unknown: dead-lettered without a reason"
         let parts = Fault.parts(of: error)
         let stage = delivery.routingKey
-        let ids = Self.messageIDs(in: delivery.body)
         let died = delivery.timestamp ?? .now
         let times = headers?.attemptTimes ?? []
         self.init(
             id: DeadLetter.makeID(
-                messageID: Self.identity(of: delivery, holding: ids),
+                messageID: Self.identity(of: delivery.body, type: delivery.type, messageID: delivery.messageID),
                 stage: stage,
                 replay: delivery.headers?.replay
             ),
             stage: stage,
-            messageIDs: ids,
+            messageIDs: Self.elements(of: delivery.body).compactMap(\.self),
             errorClass: parts.kind,
             errorCode: parts.code,
             errorText: parts.text,
@@ -114,13 +113,15 @@ extension DeadLetter {
         )
     }
 
-    /// Of one message, its id. What else dies may bear any `message_id`, or none, and two of them must stay two: they are
-    /// told apart by what is in them.
-    private static func identity(of delivery: Delivery, holding ids: [Snowflake]) -> String {
-        if let id = delivery.messageID ?? ids.first?.description, ids.map(\.description) == [id] { return id }
+    /// One message has one letter a stage, whatever page or batch it came in and however often: it is known by its id. What
+    /// else dies may bear any `message_id`, or none, and two of them must stay two: they are told apart by what is in them.
+    package static func identity(of body: [UInt8], type: String?, messageID: String?) -> String {
+        let elements = elements(of: body)
+        // A deletion is not the message that it deletes.
+        if type != WireType.delete, elements.count == 1, let id = elements[0] { return id.description }
         var hash = StableHash()
-        hash.add(delivery.body)
-        return OutgoingMessage.fitting(delivery.messageID ?? "unknown") + "~" + hash.hexadecimal
+        hash.add(body)
+        return OutgoingMessage.fitting(messageID ?? "unknown") + "~" + hash.hexadecimal
     }
 
     /// A letter without anything a database could refuse, so that an odd one does not come back for ever.
@@ -132,13 +133,13 @@ extension DeadLetter {
         return letter
     }
 
-    /// The ids of the Discord messages in a page, a record batch, or a single element of either.
-    private static func messageIDs(in body: [UInt8]) -> [Snowflake] {
+    /// The id of each Discord message in a page, a record batch, or a single element of either; `nil` for what has none.
+    private static func elements(of body: [UInt8]) -> [Snowflake?] {
         guard let document = try? JSONDocument(body) else { return [] }
         func id(_ json: JSONView) -> Snowflake? {
             (json["message"]?["id"] ?? json["id"])?.string.flatMap { Snowflake($0) }
         }
-        if document.root.kind == .object { return id(document.root).map { [$0] } ?? [] }
-        return document.root.elements.compactMap(id)
+        if document.root.kind == .object { return [id(document.root)] }
+        return document.root.elements.map(id)
     }
 }

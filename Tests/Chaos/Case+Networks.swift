@@ -45,9 +45,8 @@ extension Case {
             blackHole(["deadletter", "openai", "asker"], "the broker", Rig.Setting(asksOthers: true)) {
                 $0.servers.broker
             },
-            blackHole(["deadletter", "openai"], "the database", dead: 3, Rig.Setting(asksOthers: true)) {
-                $0.servers.database
-            },
+            blackHole(["deadletter"], "the database", dead: 3) { $0.servers.database },
+            blackHole(["openai"], "the database", Rig.Setting(asksOthers: true)) { $0.servers.database },
             // A server that thinks is as silent, so only packets that nobody acknowledges tell that it is gone.
             Case("black hole between openai and its server", Rig.Setting(asksOthers: true), isLong: true) { chaos in
                 let (rig, proxy) = (chaos.rig, chaos.rig.openaiProxy!)
@@ -92,7 +91,6 @@ extension Case {
                 if dead > 0 { try await rig.refuse() }
                 proxy.set(.blackHole, on: victims)
                 let start = ContinuousClock.now
-                // With records, so that they go to store and not to openai, which may stand still.
                 for number in 0..<dead {
                     try await rig.post(#"$BTC long\nEntry: 68000\nSL: 67000\nREFUSED \#(number)"#)
                 }

@@ -114,7 +114,7 @@ final class PostgresEngine: SQLEngine {
         try connection.execute(
             """
             SET synchronous_commit = on; SET statement_timeout = '25s';
-            SET idle_in_transaction_session_timeout = '60s';
+            SET idle_in_transaction_session_timeout = '20s';
             SET client_min_messages = warning; SET datestyle = ISO; SET timezone = 'UTC'; SET bytea_output = hex
             """
         )

@@ -2,7 +2,8 @@
 ///
 /// Seen on RabbitMQ 3.10: a quorum queue that is deleted and declared again at once keeps the consumer of the deleted one,
 /// counts it, and never serves it. So after some silence somebody looks into the queues, and messages that wait there twice
-/// in a row while nothing is in hand are proof.
+/// in a row while nothing is in hand are proof. What such a queue takes for delivered (as many as the prefetch, at first
+/// one) is not seen: it comes with the new connection, once another message waits.
 struct IdleWatch {
     private static let silence: Duration = .seconds(20)
     /// A message that came just now is on its way.

@@ -43,7 +43,7 @@ extension Case {
                 connection.opening.contains("store/1 consume") && text.contains("\u{0}\u{3C}\u{0}\u{50}")
             }
         },
-        Case("a random worker killed every 2 s", withoutBreakers) { chaos in
+        Case("a random worker killed every 2 s", .restartingAtOnce) { chaos in
             let rig = chaos.rig
             try rig.start()
             _ = try await rig.running("fetch")
@@ -59,17 +59,6 @@ extension Case {
             chaos.remark = "\(kills) kills"
         },
     ]
-
-    /// With breakers the supervisor lets a worker that is killed so often rest for minutes, and there is nobody to kill.
-    private static let withoutBreakers = Rig.Setting(
-        extra: """
-            workers:
-              fetch: { breaker: off }
-              parse: { breaker: off }
-              store: { breaker: off }
-              deadletter: { breaker: off }
-            """
-    )
 }
 
 extension Chaos {

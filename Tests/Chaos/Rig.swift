@@ -14,6 +14,14 @@ final class Rig {
         var hasSQLite = false
         /// A plugin and the last resort are asked about what no rule reads; neither makes a record.
         var asksOthers = false
+
+        /// For kills that go on for minutes. By default the supervisor lets a worker that is killed so often rest longer and
+        /// longer: soon there would be nobody to kill, and nothing under way.
+        static let restartingAtOnce = Setting(
+            extra: "workers:\n"
+                + ["fetch", "parse", "store", "deadletter"]
+                .map { "  \($0): { breaker: off, backoff: { initial: 100ms, max: 1s } }\n" }.joined()
+        )
     }
 
     let servers: Servers

@@ -22,7 +22,7 @@ struct Soak {
     func run(minutes: Double, rate: Int?) async throws -> Bool {
         let rate = if let rate { rate } else { try await topRate() / 2 }
         let oracle = try await measure()
-        let rig = try await source.rig(on: servers)
+        let rig = try await source.rig(on: servers, .restartingAtOnce)
         let held: Bool
         do {
             held = try await run(rig, oracle, minutes: minutes, rate: rate)

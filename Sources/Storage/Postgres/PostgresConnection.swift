@@ -4,7 +4,7 @@ import Glibc
 /// One connection of libpq. Not for several threads; its calls block, but never past their deadline.
 final class PostgresConnection {
     /// How long one result may take. Statements are cancelled by the server a little earlier.
-    static let ordinaryPatience: Duration = .seconds(28)
+    static let ordinaryPatience: Duration = .seconds(26)
 
     private var handle: OpaquePointer?
     /// The names of prepared statements.

@@ -19,6 +19,8 @@ extension Case {
                     try await rig.letters(in: "dead") == letters
                 }
             }
+            // A second copy that died as well would make a letter dead again that is replayed already.
+            try await eventually("nothing is under way") { try await rig.queued() == 0 }
             try await rig.alter("alter table messages drop constraint refused")
             for _ in 0..<2 {
                 let replay = try rig.replay("slow", ["--rate", "5"])

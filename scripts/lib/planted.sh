@@ -42,7 +42,7 @@ _finds_planted_bug() {
         build --product chaffinch
         CHAFFINCH_TEST_BINARIES=$(swift build --show-bin-path)
         export CHAFFINCH_TEST_BINARIES
-        exec scripts/chaos --built --quick --messages 1500 --patience 40 --cases "$0"
+        exec scripts/chaos --built --quick --messages 6000 --patience 40 --cases "$0"
     ' "$case" >"$output" 2>&1 || status=$?
     git -C "$copy" apply --recount -C1 --reverse "$patch"
     grep -E "^(RESULT|holds|FAILS)" "$output" | awk '!seen[$0]++' || tail -n 20 "$output"
